@@ -1,0 +1,91 @@
+//! Vouchers: how a payer pays while tokens stream.
+//!
+//! A voucher says "for this lane of this channel I owe this much in all". Each one replaces the one
+//! before it, so a provider keeps only the newest and redeems it whenever it likes.
+
+use crate::{
+	hash::structured_hash, AccountId, Balance, BlockNumber, ChannelId, Generation, Hash, Lane,
+	QuoteId,
+};
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use sp_runtime::{traits::Verify, MultiSignature};
+
+/// Tag of the structured hash that is signed.
+pub const TAG: &[u8] = b"openledger/voucher/1";
+/// Tag of the receipts accumulator.
+pub const RECEIPTS_TAG: &[u8] = b"openledger/receipts/1";
+
+/// What a payer owes on one lane, in all, since the lane's generation began.
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+pub struct Voucher {
+	/// Genesis hash of the chain it is good on.
+	pub genesis: Hash,
+	/// The channel it draws on.
+	pub channel: ChannelId,
+	/// The channel's generation it is good for.
+	pub generation: Generation,
+	/// The lane it counts for.
+	pub lane: Lane,
+	/// Total owed, in units: compute and licence together.
+	#[cfg_attr(feature = "std", serde(with = "crate::amount_as_string"))]
+	pub amount: Balance,
+	/// The licence part of `amount`, in units.
+	#[cfg_attr(feature = "std", serde(with = "crate::amount_as_string"))]
+	pub licence: Balance,
+	/// Total tokens, in and out, that `amount` pays for.
+	pub tokens: u64,
+	/// Accumulator over the receipts acknowledged so far; zero before the first.
+	pub receipts: Hash,
+	/// The provider's quote in force.
+	pub quote: QuoteId,
+	/// The last block in which it may be redeemed.
+	pub valid_until: BlockNumber,
+}
+
+impl Voucher {
+	/// The 32 bytes that are signed.
+	pub fn digest(&self) -> Hash {
+		structured_hash(TAG, self)
+	}
+
+	/// The compute part of `amount`; `None` if the voucher claims more licence than amount.
+	pub fn compute(&self) -> Option<Balance> {
+		self.amount.checked_sub(self.licence)
+	}
+}
+
+/// The receipts accumulator after acknowledging `receipt`: `sha256(tag ‖ accumulator ‖ receipt)`.
+pub fn acknowledge(accumulator: Hash, receipt: Hash) -> Hash {
+	structured_hash(RECEIPTS_TAG, &(accumulator, receipt))
+}
+
+/// A voucher with its signature.
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct SignedVoucher {
+	/// What is owed.
+	pub voucher: Voucher,
+	/// The payer's signature, or its delegate's, over the voucher's [digest](Voucher::digest).
+	pub signature: MultiSignature,
+}
+
+impl SignedVoucher {
+	/// Whether `signer` signed this voucher, either the digest itself or the digest wrapped in
+	/// `<Bytes>…</Bytes>`, which is what browser wallets sign.
+	pub fn is_signed_by(&self, signer: &AccountId) -> bool {
+		let digest = self.voucher.digest();
+		self.signature.verify(digest.as_bytes(), signer)
+			|| self.signature.verify(wrap(digest).as_slice(), signer)
+	}
+}
+
+/// `digest` as wallets wrap it before signing.
+pub fn wrap(digest: Hash) -> Vec<u8> {
+	[b"<Bytes>".as_slice(), digest.as_bytes(), b"</Bytes>"].concat()
+}
