@@ -1,0 +1,164 @@
+//! Row-wise operations: normalisation, rotary positions, activation, softmax.
+//!
+//! Floor: each reads and writes its rows once; at the engine's batch sizes they live in L2.
+
+use crate::simd::{self, fma, leveled};
+
+#[inline(always)]
+fn rms_norm_body<const FMA: bool>(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
+	let k = weight.len();
+	assert_eq!(out.len(), x.len(), "out and x must have the same length");
+	if k == 0 {
+		return;
+	}
+	for (out, x) in out.chunks_exact_mut(k).zip(x.chunks_exact(k)) {
+		let mean = simd::dot::<FMA>(x, x) / k as f32;
+		let scale = 1.0 / (mean + eps).sqrt();
+		for i in 0..k {
+			out[i] = x[i] * scale * weight[i];
+		}
+	}
+}
+
+leveled! {
+	/// Root-mean-square normalisation of each row of `x` (rows of `weight.len()`) into `out`.
+	///
+	/// # Panics
+	/// When `out` and `x` differ in length.
+	pub fn rms_norm(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) = rms_norm_body
+}
+
+/// Cosines and sines of the rotary embedding for positions `0..positions`.
+#[derive(Clone, Debug)]
+pub struct RopeTable {
+	cos: Vec<f32>,
+	sin: Vec<f32>,
+	half: usize,
+}
+
+impl RopeTable {
+	/// Table for `positions` positions from the `head_dim / 2` inverse frequencies.
+	///
+	/// Angles are products of f32 values, as in the reference implementations, and their cosines are then exact.
+	pub fn new(inverse_frequencies: &[f32], positions: usize) -> Self {
+		let half = inverse_frequencies.len();
+		let mut cos = Vec::with_capacity(positions * half);
+		let mut sin = Vec::with_capacity(positions * half);
+		for position in 0..positions {
+			for frequency in inverse_frequencies {
+				let angle = f64::from(position as f32 * frequency);
+				cos.push(angle.cos() as f32);
+				sin.push(angle.sin() as f32);
+			}
+		}
+		Self { cos, sin, half }
+	}
+
+	/// Number of positions in the table.
+	pub fn positions(&self) -> usize {
+		self.cos.len().checked_div(self.half).unwrap_or(0)
+	}
+}
+
+#[inline(always)]
+fn rope_body<const FMA: bool>(heads: &mut [f32], table: &RopeTable, position: usize) {
+	let half = table.half;
+	if half == 0 {
+		return;
+	}
+	let cos = &table.cos[position * half..(position + 1) * half];
+	let sin = &table.sin[position * half..(position + 1) * half];
+	for head in heads.chunks_exact_mut(2 * half) {
+		let (a, b) = head.split_at_mut(half);
+		for i in 0..half {
+			let (x, y) = (a[i], b[i]);
+			a[i] = x * cos[i] - y * sin[i];
+			b[i] = y * cos[i] + x * sin[i];
+		}
+	}
+}
+
+leveled! {
+	/// Rotates every head of one row in place (rotate-half order: element `i` pairs with `i + head_dim / 2`).
+	///
+	/// # Panics
+	/// When `position` lies outside the table.
+	pub fn rope(heads: &mut [f32], table: &RopeTable, position: usize) = rope_body
+}
+
+#[inline(always)]
+fn silu_mul_body<const FMA: bool>(out: &mut [f32], gate_up: &[f32], width: usize) {
+	assert_eq!(
+		gate_up.len(),
+		2 * out.len(),
+		"gate_up must be twice as long as out"
+	);
+	if width == 0 {
+		return;
+	}
+	for (out, row) in out
+		.chunks_exact_mut(width)
+		.zip(gate_up.chunks_exact(2 * width))
+	{
+		let (gate, up) = row.split_at(width);
+		for i in 0..width {
+			out[i] = gate[i] / (1.0 + simd::exp::<FMA>(-gate[i])) * up[i];
+		}
+	}
+}
+
+leveled! {
+	/// `silu(gate) * up` for rows of `gate_up` that hold `width` gates and then `width` ups.
+	///
+	/// # Panics
+	/// When `gate_up` is not twice as long as `out`.
+	pub fn silu_mul(out: &mut [f32], gate_up: &[f32], width: usize) = silu_mul_body
+}
+
+#[inline(always)]
+pub(crate) fn softmax_body<const FMA: bool>(values: &mut [f32]) {
+	let shift = simd::max(values);
+	let sum = simd::exp_sum::<FMA>(values, shift);
+	let scale = 1.0 / sum;
+	for v in values {
+		*v *= scale;
+	}
+}
+
+leveled! {
+	/// Softmax of one row in place. Nothing happens to an empty row.
+	pub fn softmax(values: &mut [f32]) = softmax_body
+}
+
+/// `y += sum over j of t[j] * b[j, ..]` in the order of `j`; rows of `b` are as long as `y`.
+#[inline(always)]
+pub(crate) fn expand_body<const FMA: bool>(y: &mut [f32], t: &[f32], b: &[f32]) {
+	let n = y.len();
+	let mut j = 0;
+	while j + 4 <= t.len() {
+		let (t0, t1, t2, t3) = (t[j], t[j + 1], t[j + 2], t[j + 3]);
+		let b0 = &b[j * n..(j + 1) * n];
+		let b1 = &b[(j + 1) * n..(j + 2) * n];
+		let b2 = &b[(j + 2) * n..(j + 3) * n];
+		let b3 = &b[(j + 3) * n..(j + 4) * n];
+		for i in 0..n {
+			let v = fma::<FMA>(t0, b0[i], y[i]);
+			let v = fma::<FMA>(t1, b1[i], v);
+			let v = fma::<FMA>(t2, b2[i], v);
+			y[i] = fma::<FMA>(t3, b3[i], v);
+		}
+		j += 4;
+	}
+	while j < t.len() {
+		let row = &b[j * n..(j + 1) * n];
+		for i in 0..n {
+			y[i] = fma::<FMA>(t[j], row[i], y[i]);
+		}
+		j += 1;
+	}
+}
+
+leveled! {
+	/// `y += t · b` for one row: `t` holds `rank` values, `b` is `[rank, y.len()]`.
+	pub(crate) fn expand(y: &mut [f32], t: &[f32], b: &[f32]) = expand_body
+}
