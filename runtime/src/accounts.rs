@@ -1,0 +1,50 @@
+//! The keyless accounts that hold the protocol's money. Nobody can sign for them; only the rules
+//! of the chain move what they hold. Each starts with one existential deposit, so that a payment
+//! to it can never fail for being small.
+
+use crate::AccountId;
+use frame_support::PalletId;
+use sp_runtime::traits::{AccountIdConversion, TypedGet};
+
+/// Names the treasury: it receives transaction fees, dust and its part of the protocol's cut.
+pub const TREASURY: PalletId = PalletId(*b"ol/trsry");
+/// Names the stakers' pot: the stakers' share of licence money waits here.
+pub const STAKERS_POT: PalletId = PalletId(*b"ol/stake");
+/// Names the community reserve: all OPEN that genesis gives to nobody else. Governance alone can
+/// spend it.
+pub const COMMUNITY: PalletId = PalletId(*b"ol/commn");
+
+/// The treasury's account.
+pub fn treasury() -> AccountId {
+	TREASURY.into_account_truncating()
+}
+
+/// The account of the stakers' pot.
+pub fn stakers_pot() -> AccountId {
+	STAKERS_POT.into_account_truncating()
+}
+
+/// The account of the community reserve.
+pub fn community() -> AccountId {
+	COMMUNITY.into_account_truncating()
+}
+
+/// [`treasury`] for pallet configuration.
+pub struct TreasuryAccount;
+
+impl TypedGet for TreasuryAccount {
+	type Type = AccountId;
+	fn get() -> AccountId {
+		treasury()
+	}
+}
+
+/// [`stakers_pot`] for pallet configuration.
+pub struct StakersPotAccount;
+
+impl TypedGet for StakersPotAccount {
+	type Type = AccountId;
+	fn get() -> AccountId {
+		stakers_pot()
+	}
+}

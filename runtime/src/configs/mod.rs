@@ -1,0 +1,9 @@
+//! How each pallet is configured, one file per theme.
+
+mod accounts;
+mod consensus;
+mod money;
+mod system;
+
+pub use accounts::ProxyType;
+pub use system::{BlockWeights, MAX_BLOCK_LENGTH, MAX_BLOCK_WEIGHT, NORMAL_RATIO};

@@ -1,0 +1,143 @@
+//! The presets a chain starts from.
+//!
+//! Every preset hands out exactly [`TOTAL_SUPPLY`]: named accounts get their part, the protocol's
+//! own accounts one existential deposit each, and the community reserve the rest.
+//!
+//! Both presets here are for trying things out. Their validators and purses are the well-known
+//! development keys (`//Alice` …), which anybody can sign with.
+
+use crate::{
+	accounts,
+	currency::{EXISTENTIAL_DEPOSIT, OPEN, TOTAL_SUPPLY},
+	time::PRIMARY_PROBABILITY,
+	AccountId, BabeConfig, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig,
+	SessionKeys,
+};
+use alloc::{vec, vec::Vec};
+use frame_support::build_struct_json_patch;
+use serde_json::Value;
+use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
+use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
+use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
+
+/// How BABE fills slots from the first block on.
+pub const EPOCH_CONFIG: BabeEpochConfiguration = BabeEpochConfiguration {
+	c: PRIMARY_PROBABILITY,
+	allowed_slots: AllowedSlots::PrimaryAndSecondaryVRFSlots,
+};
+
+/// What each development account owns at genesis.
+pub const DEVELOPMENT_PURSE: Balance = 1_000_000 * OPEN;
+
+/// The development accounts that genesis funds.
+const PURSES: [Sr25519Keyring; 12] = [
+	Sr25519Keyring::Alice,
+	Sr25519Keyring::Bob,
+	Sr25519Keyring::Charlie,
+	Sr25519Keyring::Dave,
+	Sr25519Keyring::Eve,
+	Sr25519Keyring::Ferdie,
+	Sr25519Keyring::AliceStash,
+	Sr25519Keyring::BobStash,
+	Sr25519Keyring::CharlieStash,
+	Sr25519Keyring::DaveStash,
+	Sr25519Keyring::EveStash,
+	Sr25519Keyring::FerdieStash,
+];
+
+/// A validator run with a development key: `--alice`, `--bob` …
+struct DevelopmentValidator {
+	account: Sr25519Keyring,
+	finality: Ed25519Keyring,
+}
+
+const ALICE: DevelopmentValidator = DevelopmentValidator {
+	account: Sr25519Keyring::Alice,
+	finality: Ed25519Keyring::Alice,
+};
+const BOB: DevelopmentValidator = DevelopmentValidator {
+	account: Sr25519Keyring::Bob,
+	finality: Ed25519Keyring::Bob,
+};
+const CHARLIE: DevelopmentValidator = DevelopmentValidator {
+	account: Sr25519Keyring::Charlie,
+	finality: Ed25519Keyring::Charlie,
+};
+const DAVE: DevelopmentValidator = DevelopmentValidator {
+	account: Sr25519Keyring::Dave,
+	finality: Ed25519Keyring::Dave,
+};
+
+impl DevelopmentValidator {
+	fn genesis_keys(&self) -> (AccountId, AccountId, SessionKeys) {
+		let account = self.account.to_account_id();
+		let keys = SessionKeys {
+			babe: self.account.public().into(),
+			grandpa: self.finality.public().into(),
+		};
+		(account.clone(), account, keys)
+	}
+}
+
+/// Adds the protocol's own accounts to `purses` and gives the rest of the supply to the community
+/// reserve.
+fn allocate(mut purses: Vec<(AccountId, Balance)>) -> Vec<(AccountId, Balance)> {
+	purses.push((accounts::treasury(), EXISTENTIAL_DEPOSIT));
+	purses.push((accounts::stakers_pot(), EXISTENTIAL_DEPOSIT));
+	let rest = purses
+		.iter()
+		.try_fold(0 as Balance, |sum, (_, amount)| sum.checked_add(*amount))
+		.and_then(|sum| TOTAL_SUPPLY.checked_sub(sum))
+		.expect("the presets' purses are constants that sum to less than the supply; qed");
+	purses.push((accounts::community(), rest));
+	purses
+}
+
+fn development_genesis(validators: &[DevelopmentValidator]) -> Value {
+	let purses = PURSES
+		.iter()
+		.map(|key| (key.to_account_id(), DEVELOPMENT_PURSE))
+		.collect();
+	build_struct_json_patch!(RuntimeGenesisConfig {
+		babe: BabeConfig {
+			epoch_config: EPOCH_CONFIG
+		},
+		balances: BalancesConfig {
+			balances: allocate(purses)
+		},
+		session: SessionConfig {
+			keys: validators
+				.iter()
+				.map(DevelopmentValidator::genesis_keys)
+				.collect(),
+		},
+	})
+}
+
+/// One validator, Alice.
+fn development() -> Value {
+	development_genesis(&[ALICE])
+}
+
+/// Four validators, the fewest that keep finality when one fails.
+fn local_testnet() -> Value {
+	development_genesis(&[ALICE, BOB, CHARLIE, DAVE])
+}
+
+/// The preset called `id` as JSON, a patch on the default genesis configuration.
+pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
+	let patch = match id.as_ref() {
+		DEV_RUNTIME_PRESET => development(),
+		LOCAL_TESTNET_RUNTIME_PRESET => local_testnet(),
+		_ => return None,
+	};
+	serde_json::to_vec(&patch).ok()
+}
+
+/// The names [`preset`] knows.
+pub fn preset_names() -> Vec<PresetId> {
+	vec![
+		PresetId::from(DEV_RUNTIME_PRESET),
+		PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET),
+	]
+}

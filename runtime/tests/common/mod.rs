@@ -1,0 +1,36 @@
+//! What the runtime's tests share.
+
+use openledger_runtime::{genesis, RuntimeGenesisConfig};
+use sp_io::TestExternalities;
+use sp_runtime::BuildStorage;
+
+/// The state at block zero of a chain that starts from the preset called `id`.
+pub fn chain_from_preset(id: &str) -> TestExternalities {
+	let default = serde_json::to_value(RuntimeGenesisConfig::default()).unwrap();
+	let patch = genesis::preset(&id.into()).expect("the preset exists");
+	let config = merge(default, serde_json::from_slice(&patch).unwrap());
+	let config: RuntimeGenesisConfig = serde_json::from_value(config).unwrap();
+	config.build_storage().unwrap().into()
+}
+
+/// Every preset the runtime offers.
+pub fn preset_names() -> Vec<String> {
+	genesis::preset_names()
+}
+
+fn merge(base: serde_json::Value, patch: serde_json::Value) -> serde_json::Value {
+	use serde_json::Value::Object;
+	match (base, patch) {
+		(Object(mut base), Object(patch)) => {
+			for (key, value) in patch {
+				let merged = match base.remove(&key) {
+					Some(old) => merge(old, value),
+					None => value,
+				};
+				base.insert(key, merged);
+			}
+			Object(base)
+		}
+		(_, patch) => patch,
+	}
+}
