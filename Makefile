@@ -1,0 +1,43 @@
+# Every target sets up what it needs. `make help` lists them.
+# CARGO_TARGET_DIR, if set, says where compiled files go (default: target/).
+
+SHELL := /bin/bash
+BIN = $${CARGO_TARGET_DIR:-target}/debug
+.DEFAULT_GOAL := help
+.PHONY: help setup model build demo test lint bench dev-chain metadata clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what this machine lacks (Debian, Ubuntu)
+	@scripts/setup.sh
+
+model: setup ## Fetch the demo model into the user's cache
+	@scripts/model.sh
+
+build: setup ## Build the node, the worker and the command line
+	@scripts/build.sh
+
+demo: setup ## Show the whole promise at work; ARGS=--keep leaves it running
+	@scripts/demo.sh $(ARGS)
+
+test: ## Run all tests; ARGS go to cargo test
+	@scripts/test.sh $(ARGS)
+
+lint: setup ## Check formatting and lints, warnings denied
+	@scripts/lint.sh
+
+bench: model ## Measure the engine's speed and what fits into a block
+	@cargo run --locked -p openledger-engine --example bench
+	@SKIP_WASM_BUILD=1 cargo test --locked -q -p openledger-runtime --test weights -- --nocapture
+
+dev-chain: setup ## Run a one-validator chain from a fresh state; ARGS go to the node
+	@scripts/build.sh >/dev/null
+	@$(BIN)/openledger-node --dev --tmp $(ARGS)
+
+metadata: setup ## Write the runtime's metadata to client/metadata.scale
+	@SKIP_WASM_BUILD=1 UPDATE_METADATA=1 \
+		cargo test --locked -p openledger-runtime --test metadata committed_metadata
+
+clean: ## Delete compiled files
+	@cargo clean
