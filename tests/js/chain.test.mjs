@@ -1,0 +1,158 @@
+// The whole way of the money through polkadot.js alone, with no custom types: a Datanet, a model, a
+// provider, a channel, a voucher signed here, a report, its settlement and a claim.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Keyring } from '@polkadot/api';
+import { compactAddLength, compactStripLength, hexToU8a, stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
+import { cryptoWaitReady } from '@polkadot/util-crypto';
+import { connect, find, submit } from './lib/node.mjs';
+import { leaf, tree, u128, voucherDigest, wrap } from './lib/protocol.mjs';
+
+const OPEN = 10n ** 18n;
+const hash = (byte) => u8aToHex(new Uint8Array(32).fill(byte));
+const unique = Math.random().toString(36).slice(2, 10);
+
+async function untilBlock(api, number) {
+  await new Promise((resolve) => {
+    const stop = api.rpc.chain.subscribeFinalizedHeads(async (header) => {
+      if (header.number.toNumber() >= number) {
+        (await stop)();
+        resolve();
+      }
+    });
+  });
+}
+
+// Calls a view function by its pallet and name; the metadata gives its id and its types.
+async function view(api, pallet, name, ...args) {
+  const metadata = api.registry.metadata.pallets.find((p) => p.name.eq(pallet));
+  const fn = metadata.viewFunctions.find((f) => f.name.eq(name));
+  assert.ok(fn, `the metadata has no view function ${pallet}.${name}`);
+  const types = fn.inputs.map((input) => api.registry.createLookupType(input.type));
+  const input = u8aConcat(...args.map((arg, i) => api.registry.createType(types[i], arg).toU8a()));
+  const answer = await api.rpc.state.call(
+    'RuntimeViewFunction_execute_view_function',
+    u8aToHex(u8aConcat(fn.id.toU8a(), compactAddLength(input))),
+  );
+  const bytes = hexToU8a(answer.toHex());
+  assert.equal(bytes[0], 0, `the view function failed: ${u8aToHex(bytes)}`);
+  const [, value] = compactStripLength(bytes.subarray(1));
+  return api.registry.createType(api.registry.createLookupType(fn.output), value);
+}
+
+test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, async (t) => {
+  await cryptoWaitReady();
+  const { api, stop } = await connect();
+  t.after(stop);
+  const keyring = new Keyring({ type: 'sr25519' });
+  const [alice, bob, charlie, dave, eve] = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve'].map((name) =>
+    keyring.addFromUri(`//${name}`),
+  );
+  const hotKey = keyring.addFromUri(`//Bob//hot//${unique}`);
+  const state = {};
+
+  await t.test('the chain introduces itself', () => {
+    assert.equal(api.registry.chainTokens[0], 'OPEN');
+    assert.equal(api.registry.chainDecimals[0], 18);
+    assert.equal(api.runtimeVersion.specName.toString(), 'openledger');
+    for (const pallet of ['datanets', 'models', 'providers', 'channels', 'attribution']) {
+      assert.ok(api.tx[pallet], `no pallet ${pallet}`);
+    }
+  });
+
+  await t.test('datanets: create, contribute, accept, snapshot', async () => {
+    const created = await submit(api, api.tx.datanets.create('Soups', 'CC0-1.0', 'text/plain', 'Owner'), alice);
+    state.datanet = find(created, 'datanets', 'Created').datanet.toNumber();
+    const records = tree([leaf(u8aConcat(hexToU8a(hash(1)), [100, 0, 0, 0]), 100n)]);
+    const contribute = api.tx.datanets.contribute(
+      state.datanet, { root: records.root, sum: records.sum, count: records.count }, 'https://example.org/soups.jsonl', charlie.address,
+    );
+    const contributed = find(await submit(api, contribute, charlie), 'datanets', 'Contributed');
+    state.contribution = contributed.contribution.toNumber();
+    assert.equal(contributed.payout.toString(), charlie.address);
+    await assert.rejects(submit(api, contribute, charlie), /datanets\.DuplicateContribution/);
+    await submit(api, api.tx.datanets.accept(state.datanet, state.contribution), alice);
+    const snapshot = find(await submit(api, api.tx.datanets.snapshot(state.datanet), alice), 'datanets', 'Snapshotted');
+    assert.equal(snapshot.version.toNumber(), 1);
+  });
+
+  await t.test('models: register a base model and an adapter', async () => {
+    const rate = { input: OPEN, output: 2n * OPEN };
+    const base = api.tx.models.registerBase(`base-${unique}`, 'llama', hash(2), hash(3), 'Apache-2.0', rate);
+    state.base = find(await submit(api, base, alice), 'models', 'BaseRegistered').base.toNumber();
+    const adapter = api.tx.models.registerAdapter({
+      name: `soups-${unique}`, base: state.base, weights: u8aToHex(crypto.getRandomValues(new Uint8Array(32))), config: hash(5), rank: 8, targets: ['q_proj', 'v_proj'],
+      lineage: [[state.datanet, 1]], manifest: hash(6), algorithm: 0, index: hash(7), uri: '', rate,
+    });
+    state.adapter = find(await submit(api, adapter, dave), 'models', 'AdapterRegistered').adapter.toNumber();
+  });
+
+  await t.test('providers: register with a bond', async () => {
+    const register = api.tx.providers.register(
+      hotKey.address, 'http://127.0.0.1:50051', 1_000n * OPEN, [state.base], { input: OPEN, output: 3n * OPEN },
+    );
+    find(await submit(api, register, bob), 'providers', 'Registered');
+    await submit(api, api.tx.balances.transferKeepAlive(hotKey.address, 10n * OPEN), bob);
+  });
+
+  await t.test('channels: open, and redeem a voucher that a wallet signed', async () => {
+    const opened = find(await submit(api, api.tx.channels.open(bob.address, 100n * OPEN, null), eve), 'channels', 'Opened');
+    state.channel = opened.channel.toBigInt();
+    const now = (await api.rpc.chain.getHeader()).number.toNumber();
+    const voucher = {
+      genesis: api.genesisHash.toHex(), channel: state.channel, generation: opened.generation.toNumber(), lane: 0,
+      amount: 8n * OPEN, licence: 3n * OPEN, tokens: 2_000, receipts: hash(8), quote: 1, valid_until: now + 15,
+    };
+    const wallet = (message) => ({ Sr25519: eve.sign(message) });
+    const { valid_until: validUntil, ...rest } = voucher;
+    const signed = (message) => ({ voucher: { ...rest, validUntil }, signature: wallet(message) });
+    const digest = voucherDigest(voucher);
+    const batch = [signed(wrap(digest)), signed(digest), signed(stringToU8a('something else'))];
+    const events = await submit(api, api.tx.channels.redeem(batch), charlie);
+    const redeemed = find(events, 'channels', 'Redeemed');
+    assert.equal(redeemed.compute.toBigInt(), 5n * OPEN);
+    assert.equal(redeemed.licence.toBigInt(), 3n * OPEN);
+    const skipped = events.filter((event) => event.method === 'VoucherSkipped');
+    assert.deepEqual(skipped.map((event) => event.data.reason.toString()), ['Stale', 'BadSignature']);
+    const collected = find(events, 'attribution', 'Collected');
+    state.epoch = collected.epoch.toNumber();
+    state.pot = collected.split.pot.toBigInt();
+    assert.equal(state.pot, (3n * OPEN * 95n) / 100n);
+    assert.equal(collected.split.burnt.toBigInt(), (8n * OPEN * 25n) / 1000n);
+  });
+
+  await t.test('a view function answers', async () => {
+    const channel = (await view(api, 'Channels', 'channel', state.channel)).unwrap();
+    assert.equal(channel.escrow.toBigInt(), 92n * OPEN);
+    assert.equal(channel.payer.toString(), eve.address);
+  });
+
+  await t.test('attribution: report, settle after the window, claim', async () => {
+    const current = await api.query.attribution.currentEpoch();
+    if (current.index.toNumber() === state.epoch) {
+      await untilBlock(api, current.start.toNumber() + current.length.toNumber() + 1);
+    }
+    const receipts = tree([leaf(u8aConcat(hexToU8a(hash(9)), u128(3n * OPEN)), 3n * OPEN)]);
+    const shares = [
+      [{ BaseOwner: state.base }, 10n],
+      [{ AdapterOwner: state.adapter }, 30n],
+      ['Stakers', 10n],
+      [{ Contributor: { adapter: state.adapter, datanet: state.datanet, contribution: state.contribution } }, 50n],
+    ];
+    const Leaves = api.tx.attribution.settle.meta.args[2].type.toString();
+    const leaves = api.createType(Leaves, shares.map(([payee, share]) => ({ payee, amount: (state.pot * share) / 100n })));
+    const payouts = tree(leaves.map((item) => leaf(item.toU8a(), item.amount.toBigInt())));
+    const wrong = { ...receipts, sum: receipts.sum - 1n };
+    await assert.rejects(submit(api, api.tx.attribution.report(state.epoch, wrong, payouts), hotKey), /ReceiptsDoNotMatch/);
+    const reported = find(await submit(api, api.tx.attribution.report(state.epoch, receipts, payouts), hotKey), 'attribution', 'Reported');
+    const settle = api.tx.attribution.settle(bob.address, state.epoch, leaves, []);
+    await assert.rejects(submit(api, settle, alice), /attribution\.WindowOpen/);
+    await untilBlock(api, reported.openAt.toNumber());
+    find(await submit(api, settle, alice), 'attribution', 'Settled');
+    const before = (await api.query.system.account(charlie.address)).data.free.toBigInt();
+    const claimed = find(await submit(api, api.tx.attribution.claim(charlie.address), alice), 'attribution', 'Claimed');
+    const after = (await api.query.system.account(charlie.address)).data.free.toBigInt();
+    assert.equal(claimed.amount.toBigInt(), state.pot / 2n);
+    assert.equal(after - before, state.pot / 2n);
+  });
+});
