@@ -1,0 +1,448 @@
+//! How money is shared out, epochs roll, and reports become credits.
+
+use crate::*;
+use alloc::vec::Vec;
+use frame::traits::{
+	fungible::{Balanced as _, Inspect as _, Mutate as _},
+	AccountIdConversion, Imbalance,
+};
+use openledger_primitives::{
+	fees::split_redemption,
+	merkle::{verify_range, MAX_LEAVES},
+};
+
+/// The fewest blocks in an epoch.
+const MIN_EPOCH_LENGTH: BlockNumber = 2;
+
+impl<T: Config> Pallet<T> {
+	/// The account that holds the pots and the credits.
+	pub fn account_id() -> AccountId {
+		T::PalletId::get().into_account_truncating()
+	}
+
+	/// Shares out one redemption: burns and pays the treasury the protocol's cut, pays `provider` the
+	/// rest of `compute`, and puts the rest of `licence` into its pot of the epoch. Cannot fail.
+	///
+	/// What the provider or the treasury cannot take, because it would stay below the least balance,
+	/// is credited to it. What not even the pallet's account can take is burnt: that happens only
+	/// where genesis left it without the least balance.
+	pub fn collect(provider: &AccountId, compute: CreditOf<T>, licence: CreditOf<T>) {
+		let epoch = CurrentEpoch::<T>::get();
+		let (gross_compute, gross_licence) = (compute.peek(), licence.peek());
+		// Terms in force are valid, so this takes no other way than the first.
+		let planned = TermsOf::<T>::get(epoch.terms)
+			.and_then(|terms| split_redemption(gross_compute, gross_licence, &terms))
+			.defensive_unwrap_or(RedemptionSplit {
+				provider: gross_compute,
+				pot: gross_licence,
+				..RedemptionSplit::default()
+			});
+
+		let (to_provider, rest) = compute.merge(licence).split(planned.provider);
+		let (to_pot, rest) = rest.split(planned.pot);
+		let (to_treasury, to_burn) = rest.split(planned.treasury);
+		// A dropped credit leaves the issuance.
+		drop(to_burn);
+		let treasury = Self::pay(&T::Treasury::get(), to_treasury);
+		let provided = Self::pay(provider, to_provider);
+		let pot = Self::keep(to_pot);
+		let gross = gross_compute.defensive_saturating_add(gross_licence);
+		let split = RedemptionSplit {
+			burnt: gross
+				.defensive_saturating_sub(treasury)
+				.defensive_saturating_sub(provided)
+				.defensive_saturating_sub(pot),
+			treasury,
+			provider: provided,
+			pot,
+		};
+
+		if gross_licence > 0 {
+			Pots::<T>::mutate(provider, epoch.index, |pot| {
+				let pot = pot.get_or_insert(Pot {
+					terms: epoch.terms,
+					..Pot::default()
+				});
+				add(&mut pot.licence, gross_licence);
+				add(&mut pot.net, split.pot);
+			});
+		}
+		Totals::<T>::mutate(|totals| {
+			add(&mut totals.redeemed, gross);
+			add(&mut totals.burnt, split.burnt);
+			add(&mut totals.treasury, split.treasury);
+			add(&mut totals.providers, split.provider);
+			add(&mut totals.licence, split.pot);
+		});
+		Self::deposit_event(Event::Collected {
+			provider: provider.clone(),
+			epoch: epoch.index,
+			compute: gross_compute,
+			licence: gross_licence,
+			split,
+		});
+	}
+
+	/// Pays `money` to `who`, or credits it. Returns what was paid or credited.
+	fn pay(who: &AccountId, money: CreditOf<T>) -> Balance {
+		let amount = money.peek();
+		match T::Currency::resolve(who, money) {
+			Ok(()) => amount,
+			Err(money) => {
+				let kept = Self::keep(money);
+				if kept > 0 {
+					Self::credit_to(who, kept);
+					Self::deposit_event(Event::Deferred {
+						account: who.clone(),
+						amount: kept,
+					});
+				}
+				kept
+			}
+		}
+	}
+
+	/// Takes `money` into the pallet's account. Returns what was taken; the rest is burnt.
+	fn keep(money: CreditOf<T>) -> Balance {
+		let amount = money.peek();
+		match T::Currency::resolve(&Self::account_id(), money) {
+			Ok(()) => amount,
+			Err(_burnt) => 0,
+		}
+	}
+
+	/// Books `amount` units, which the pallet's account holds, as `who`'s.
+	fn credit_to(who: &AccountId, amount: Balance) {
+		if amount > 0 {
+			Credits::<T>::mutate(who, |credit| add(credit, amount));
+			Totals::<T>::mutate(|totals| add(&mut totals.credited, amount));
+		}
+	}
+
+	/// Begins the first epoch, and sees to it that the pallet's account exists. A genesis that is to
+	/// have an exact issuance endows the account with the least balance; otherwise it is minted here.
+	pub(crate) fn do_genesis() {
+		CurrentEpoch::<T>::put(Epoch {
+			index: 0,
+			start: T::BlockNumberProvider::current_block_number(),
+			length: Self::epoch_length(),
+			terms: Self::governed_terms(0),
+		});
+		let least = T::Currency::minimum_balance();
+		if T::Currency::balance(&Self::account_id()) < least {
+			let minted = T::Currency::mint_into(&Self::account_id(), least);
+			assert!(
+				minted.is_ok(),
+				"the least balance can be minted at genesis: {minted:?}"
+			);
+		}
+	}
+
+	/// Begins the next epoch if the one in progress is over. Returns whether it was.
+	pub(crate) fn roll_epoch() -> bool {
+		let now = T::BlockNumberProvider::current_block_number();
+		let last = CurrentEpoch::<T>::get();
+		let end = last
+			.start
+			.checked_add(last.length)
+			.unwrap_or(BlockNumber::MAX);
+		let Some(index) = last.index.checked_add(1).filter(|_| now >= end) else {
+			return false;
+		};
+		let terms = Self::governed_terms(last.terms);
+		CurrentEpoch::<T>::put(Epoch {
+			index,
+			start: now,
+			length: Self::epoch_length(),
+			terms,
+		});
+		Self::deposit_event(Event::EpochStarted {
+			epoch: index,
+			terms,
+		});
+		true
+	}
+
+	fn epoch_length() -> BlockNumber {
+		T::EpochLength::get().max(MIN_EPOCH_LENGTH)
+	}
+
+	/// The version of the governed terms, given the version in force: a new one if they changed.
+	/// Invalid terms are passed over, since money is split by them where nothing can fail.
+	fn governed_terms(version: TermsVersion) -> TermsVersion {
+		let governed = T::Terms::get();
+		let in_force = TermsOf::<T>::get(version);
+		let terms = if governed.is_valid() {
+			governed
+		} else {
+			in_force.unwrap_or_default()
+		};
+		match version.checked_add(1) {
+			Some(next) if in_force != Some(terms) => {
+				TermsOf::<T>::insert(next, terms);
+				next
+			}
+			_ => version,
+		}
+	}
+
+	pub(crate) fn do_report(
+		who: AccountId,
+		epoch: EpochIndex,
+		receipts: Commitment,
+		payouts: Commitment,
+	) -> DispatchResult {
+		let provider = T::Providers::provider_of_hot_key(&who).unwrap_or(who);
+		ensure!(
+			epoch < CurrentEpoch::<T>::get().index,
+			Error::<T>::EpochNotOver
+		);
+		let pot = Pots::<T>::get(&provider, epoch).ok_or(Error::<T>::NothingToReport)?;
+		ensure!(
+			!Reports::<T>::contains_key(&provider, epoch),
+			Error::<T>::AlreadyReported
+		);
+		Self::ensure_leaf_count(&receipts)?;
+		ensure!(receipts.sum == pot.licence, Error::<T>::ReceiptsDoNotMatch);
+		if pot.net == 0 {
+			ensure!(
+				payouts == Commitment::default(),
+				Error::<T>::PayoutsDoNotMatch
+			);
+		} else {
+			Self::ensure_leaf_count(&payouts)?;
+			ensure!(payouts.sum == pot.net, Error::<T>::PayoutsDoNotMatch);
+		}
+
+		let now = T::BlockNumberProvider::current_block_number();
+		let open_at = now
+			.checked_add(T::DisputeWindow::get())
+			.ok_or(ArithmeticError::Overflow)?;
+		let report = Report {
+			receipts,
+			payouts,
+			terms: pot.terms,
+			reported_at: now,
+			open_at,
+			settled: 0,
+			paid: 0,
+		};
+		Reports::<T>::insert(&provider, epoch, report);
+		Self::deposit_event(Event::Reported {
+			provider: provider.clone(),
+			epoch,
+			receipts,
+			payouts,
+			terms: pot.terms,
+			open_at,
+		});
+		if payouts.count == 0 {
+			Self::deposit_event(Event::Settled {
+				provider,
+				epoch,
+				paid: 0,
+			});
+		}
+		Ok(())
+	}
+
+	fn ensure_leaf_count(commitment: &Commitment) -> DispatchResult {
+		ensure!(
+			(1..=MAX_LEAVES).contains(&commitment.count),
+			Error::<T>::LeafCountOutOfRange
+		);
+		Ok(())
+	}
+
+	pub(crate) fn do_settle(
+		provider: AccountId,
+		epoch: EpochIndex,
+		leaves: Vec<PayoutLeaf>,
+		proof: &[Node],
+	) -> DispatchResult {
+		let mut report = Reports::<T>::get(&provider, epoch).ok_or(Error::<T>::NotReported)?;
+		let count = u32::try_from(leaves.len()).map_err(|_| ArithmeticError::Overflow)?;
+		ensure!(count > 0, Error::<T>::NoLeaves);
+		ensure!(
+			report.settled < report.payouts.count,
+			Error::<T>::NothingLeft
+		);
+		ensure!(
+			T::BlockNumberProvider::current_block_number() >= report.open_at,
+			Error::<T>::WindowOpen
+		);
+		let nodes = leaves.iter().map(PayoutLeaf::node).collect();
+		verify_range(&report.payouts, report.settled, nodes, proof)
+			.map_err(|_| Error::<T>::InvalidProof)?;
+
+		let mut paid: Balance = 0;
+		for PayoutLeaf { payee, amount } in leaves {
+			// The proof bounds the sum of all leaves by the pot.
+			paid = paid.checked_add(amount).ok_or(ArithmeticError::Overflow)?;
+			match T::Payees::account_of(&payee) {
+				Some(account) => {
+					Self::credit_to(&account, amount);
+					Self::deposit_event(Event::Credited {
+						provider: provider.clone(),
+						epoch,
+						payee,
+						account,
+						amount,
+					});
+				}
+				None => {
+					Self::credit_to(&T::Treasury::get(), amount);
+					Self::deposit_event(Event::Unpayable {
+						provider: provider.clone(),
+						epoch,
+						payee,
+						amount,
+					});
+				}
+			}
+		}
+		report.settled = report
+			.settled
+			.checked_add(count)
+			.ok_or(ArithmeticError::Overflow)?;
+		report.paid = report
+			.paid
+			.checked_add(paid)
+			.ok_or(ArithmeticError::Overflow)?;
+		Totals::<T>::mutate(|totals| add(&mut totals.settled, paid));
+		Reports::<T>::insert(&provider, epoch, report);
+		if report.settled == report.payouts.count {
+			Self::deposit_event(Event::Settled {
+				provider,
+				epoch,
+				paid: report.paid,
+			});
+		}
+		Ok(())
+	}
+
+	pub(crate) fn do_claim(account: AccountId) -> DispatchResult {
+		let amount = Credits::<T>::get(&account);
+		ensure!(amount > 0, Error::<T>::NothingToClaim);
+		let consequence = T::Currency::can_deposit(&account, amount, Provenance::Extant);
+		ensure!(
+			consequence != DepositConsequence::BelowMinimum,
+			Error::<T>::BelowMinimum
+		);
+		T::Currency::transfer(
+			&Self::account_id(),
+			&account,
+			amount,
+			Preservation::Preserve,
+		)?;
+		Credits::<T>::remove(&account);
+		Totals::<T>::mutate(|totals| add(&mut totals.claimed, amount));
+		Self::deposit_event(Event::Claimed { account, amount });
+		Ok(())
+	}
+}
+
+/// Adds to a counter of money that comes round again and again. It cannot overflow: 2^128 units are
+/// 3 × 10^11 times the whole issuance.
+fn add(counter: &mut Balance, amount: Balance) {
+	*counter = counter.defensive_saturating_add(amount);
+}
+
+#[cfg(any(feature = "try-runtime", test))]
+impl<T: Config> Pallet<T> {
+	/// Checks that:
+	///
+	/// 1. All that was redeemed was burnt, or is the treasury's, a provider's, or in a pot.
+	/// 2. The pots after the cut sum to the licence money that was put into pots, and none holds more
+	///    than was redeemed into it.
+	/// 3. The reports have paid what was settled in all; none has paid more than its pot, and one that
+	///    is settled has paid all of it.
+	/// 4. A report is about an epoch that is over, and agrees with its pot in both sums and the terms.
+	/// 5. The credits are what was credited less what was claimed; none is zero.
+	/// 6. The pallet's account holds the unsettled pots, the credits and, so that the last of them can
+	///    be paid, the least balance.
+	/// 7. Every version of the terms up to the one in force is there and valid; no pot has another.
+	pub(crate) fn do_try_state() -> Result<(), frame::try_runtime::TryRuntimeError> {
+		let sum = |sum: Balance, amount: Balance| sum.checked_add(amount).ok_or("sums overflow");
+		let totals = Totals::<T>::get();
+		let epoch = CurrentEpoch::<T>::get();
+
+		let parts = [
+			totals.burnt,
+			totals.treasury,
+			totals.providers,
+			totals.licence,
+		];
+		ensure!(
+			parts.into_iter().try_fold(0, sum)? == totals.redeemed,
+			"1: all that was redeemed is accounted for"
+		);
+
+		let mut net = 0;
+		for (_, _, pot) in Pots::<T>::iter() {
+			net = sum(net, pot.net)?;
+			ensure!(
+				pot.net <= pot.licence,
+				"2: a pot is no more than was redeemed"
+			);
+			ensure!(
+				(1..=epoch.terms).contains(&pot.terms),
+				"7: a pot has known terms"
+			);
+		}
+		ensure!(net == totals.licence, "2: the pots sum to what was put in");
+
+		let mut paid = 0;
+		for (provider, index, report) in Reports::<T>::iter() {
+			let pot = Pots::<T>::get(provider, index).ok_or("4: a report has a pot")?;
+			ensure!(index < epoch.index, "4: a report's epoch is over");
+			ensure!(
+				report.receipts.sum == pot.licence
+					&& report.payouts.sum == pot.net
+					&& report.terms == pot.terms,
+				"4: a report agrees with its pot"
+			);
+			ensure!(
+				report.paid <= pot.net && report.settled <= report.payouts.count,
+				"3: a report pays no more than its pot"
+			);
+			ensure!(
+				report.settled < report.payouts.count || report.paid == pot.net,
+				"3: a settled report has paid its pot"
+			);
+			paid = sum(paid, report.paid)?;
+		}
+		ensure!(
+			paid == totals.settled,
+			"3: the reports paid what was settled"
+		);
+
+		let mut credits = 0;
+		for (_, credit) in Credits::<T>::iter() {
+			ensure!(credit > 0, "5: no credit is zero");
+			credits = sum(credits, credit)?;
+		}
+		ensure!(
+			totals.credited.checked_sub(totals.claimed) == Some(credits),
+			"5: the credits are what was credited and not claimed"
+		);
+
+		let unsettled = totals
+			.licence
+			.checked_sub(totals.settled)
+			.ok_or("3: no more is settled than was put in")?;
+		let backing = [unsettled, credits, T::Currency::minimum_balance()];
+		ensure!(
+			T::Currency::balance(&Self::account_id()) >= backing.into_iter().try_fold(0, sum)?,
+			"6: the pallet's account holds what it owes"
+		);
+
+		for version in 1..=epoch.terms {
+			ensure!(
+				TermsOf::<T>::get(version).is_some_and(|terms| terms.is_valid()),
+				"7: every version of the terms is valid"
+			);
+		}
+		Ok(())
+	}
+}
