@@ -1,0 +1,431 @@
+//! Models: base models, the adapters trained on them, and what each adapter was trained on.
+//!
+//! # Terms
+//!
+//! - **Base model**: a language model as its makers published it, known by the hashes of its files.
+//! - **Adapter**: a low-rank fine-tuning of one base model, in PEFT's layout.
+//! - **Lineage**: the Datanet snapshots an adapter was trained on. Money that the adapter earns for data
+//!   goes to their contributors and to nobody else.
+//! - **Rate**: what the owner asks for the use of a model, in units per 1,000 tokens read and written.
+//! - **Algorithm**: a version of a rule by which answers are attributed to contributions. An adapter
+//!   pins the one it was indexed with.
+//!
+//! # A user's story
+//!
+//! Alice [registers](Pallet::register_base) a base model: anybody can now check with `sha256sum` that a
+//! provider serves the very files. Bob trains an adapter on snapshot 1 of two Datanets and
+//! [registers](Pallet::register_adapter) it as `birdsong-v1` with its lineage and the index by which its
+//! answers are attributed. A client asks for the model `birdsong-v1`, pays Alice's rate and Bob's, and
+//! part of it goes to the contributors of the two snapshots. When Bob has a better one he registers
+//! `birdsong-v2` and [retires](Pallet::retire_adapter) the first.
+//!
+//! # Design
+//!
+//! What is registered never changes. A new price, new weights or another lineage is a new adapter under
+//! a new name, so that a payer who signed for a name knows what it gets and what it costs, and old
+//! receipts can always be settled by what they were made under. For the same reason names are never
+//! free again. They are one namespace for base models and adapters, because a client asks for either
+//! in the same field.
+//!
+//! The same pair of adapter files cannot be registered twice, so nobody can sell another's published
+//! adapter under an own name. Who registers pays a deposit by size.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![deny(missing_docs)]
+#![cfg_attr(
+	not(test),
+	deny(
+		clippy::arithmetic_side_effects,
+		clippy::indexing_slicing,
+		clippy::expect_used
+	)
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+extern crate alloc;
+
+mod impls;
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
+mod types;
+pub mod weights;
+
+use frame::{prelude::*, traits::Consideration, traits::Footprint};
+use openledger_primitives::{
+	algorithm, AccountId, AdapterId, AlgorithmId, Balance, BaseModelId, DatanetId, Hash, Rate,
+	SnapshotVersion,
+};
+
+pub use pallet::*;
+pub use types::*;
+pub use weights::WeightInfo;
+
+#[frame::pallet]
+pub mod pallet {
+	use super::*;
+	use alloc::{string::String, vec::Vec};
+
+	/// What the runtime decides.
+	#[pallet::config]
+	pub trait Config:
+		frame_system::Config<AccountId = AccountId, Hash = Hash, RuntimeEvent: From<Event<Self>>>
+	{
+		/// Deposit for a base model, by its encoded size.
+		type BaseModelConsideration: Consideration<AccountId, Footprint>;
+
+		/// Deposit for an adapter, by its encoded size.
+		type AdapterConsideration: Consideration<AccountId, Footprint>;
+
+		/// The snapshots that there are.
+		type Snapshots: SnapshotInspect;
+
+		/// Most bytes of a name, a licence, an architecture or a target.
+		#[pallet::constant]
+		type MaxNameLen: Get<u32>;
+
+		/// Most bytes of a URI.
+		#[pallet::constant]
+		type MaxUriLen: Get<u32>;
+
+		/// Most snapshots an adapter may be trained on.
+		#[pallet::constant]
+		type MaxLineage: Get<u32>;
+
+		/// Highest rate an owner may ask, in units per 1,000 tokens.
+		type MaxRate: Get<Balance>;
+
+		/// Weights of the calls.
+		type WeightInfo: WeightInfo;
+	}
+
+	/// Why money is held.
+	#[pallet::composite_enum]
+	pub enum HoldReason {
+		/// Deposit for a base model.
+		#[codec(index = 0)]
+		BaseModel,
+		/// Deposit for an adapter.
+		#[codec(index = 1)]
+		Adapter,
+	}
+
+	/// The pallet.
+	#[pallet::pallet]
+	pub struct Pallet<T>(_);
+
+	/// The id the next base model gets.
+	#[pallet::storage]
+	pub type NextBaseModel<T: Config> = StorageValue<_, BaseModelId, ValueQuery>;
+
+	/// The id the next adapter gets.
+	#[pallet::storage]
+	pub type NextAdapter<T: Config> = StorageValue<_, AdapterId, ValueQuery>;
+
+	/// Base models by id. The chain counts the ids, so the cheap hasher is safe; each entry is paid for
+	/// by a deposit.
+	#[pallet::storage]
+	pub type BaseModels<T: Config> = StorageMap<_, Twox64Concat, BaseModelId, BaseModel<T>>;
+
+	/// The deposit of each base model: one entry per entry of [`BaseModels`], under the same key.
+	#[pallet::storage]
+	pub type BaseModelDeposits<T: Config> =
+		StorageMap<_, Twox64Concat, BaseModelId, T::BaseModelConsideration>;
+
+	/// Adapters by id. The chain counts the ids, so the cheap hasher is safe; each entry is paid for by
+	/// a deposit.
+	#[pallet::storage]
+	pub type Adapters<T: Config> = StorageMap<_, Twox64Concat, AdapterId, Adapter<T>>;
+
+	/// The deposit of each adapter: one entry per entry of [`Adapters`], under the same key.
+	#[pallet::storage]
+	pub type AdapterDeposits<T: Config> =
+		StorageMap<_, Twox64Concat, AdapterId, T::AdapterConsideration>;
+
+	/// What each name stands for. Owners choose names, so the hasher must be a strong one; one entry per
+	/// base model and adapter.
+	#[pallet::storage]
+	pub type Names<T: Config> = StorageMap<_, Blake2_128Concat, NameOf<T>, Model>;
+
+	/// Which adapter consists of these files: content hashes of weights and config. Owners choose them,
+	/// so the hasher must be a strong one; one entry per adapter.
+	#[pallet::storage]
+	pub type AdapterByFiles<T: Config> = StorageMap<_, Blake2_128Concat, (Hash, Hash), AdapterId>;
+
+	/// Attribution algorithms by id. Only genesis writes it, so the cheap hasher is safe and it is
+	/// small.
+	#[pallet::storage]
+	pub type Algorithms<T: Config> = StorageMap<_, Twox64Concat, AlgorithmId, Algorithm<T>>;
+
+	/// The attribution algorithms known at genesis, all active.
+	#[pallet::genesis_config]
+	pub struct GenesisConfig<T: Config> {
+		/// Id, name and content hash of the specification of each; the hash is zero where none is
+		/// published yet.
+		pub algorithms: Vec<(AlgorithmId, String, Hash)>,
+		#[doc(hidden)]
+		#[serde(skip)]
+		pub _config: PhantomData<T>,
+	}
+
+	impl<T: Config> Default for GenesisConfig<T> {
+		fn default() -> Self {
+			let algorithms = [
+				(algorithm::EQUAL_1, "equal/1"),
+				(algorithm::SPAN_SA_1, "span-sa/1"),
+			]
+			.map(|(id, name)| (id, name.into(), Hash::zero()))
+			.into();
+			Self {
+				algorithms,
+				_config: PhantomData,
+			}
+		}
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			for (id, name, spec) in &self.algorithms {
+				let name = name.as_bytes().to_vec().try_into();
+				assert!(name.is_ok(), "the name of algorithm {id} is too long");
+				assert!(
+					!Algorithms::<T>::contains_key(id),
+					"algorithm {id} is given twice"
+				);
+				if let Ok(name) = name {
+					let state = AlgorithmState::Active;
+					Algorithms::<T>::insert(
+						id,
+						Algorithm::<T> {
+							name,
+							spec: *spec,
+							state,
+						},
+					);
+				}
+			}
+		}
+	}
+
+	/// What happened.
+	#[pallet::event]
+	#[pallet::generate_deposit(pub(crate) fn deposit_event)]
+	pub enum Event<T: Config> {
+		/// A base model was registered.
+		#[codec(index = 0)]
+		BaseRegistered {
+			/// Its id.
+			base: BaseModelId,
+			/// Its owner.
+			owner: AccountId,
+			/// Its name.
+			name: NameOf<T>,
+			/// Content hash of its weights.
+			weights: Hash,
+			/// Content hash of its tokenizer.
+			tokenizer: Hash,
+			/// What its use costs.
+			rate: Rate,
+		},
+		/// An adapter was registered.
+		#[codec(index = 1)]
+		AdapterRegistered {
+			/// Its id.
+			adapter: AdapterId,
+			/// Its owner.
+			owner: AccountId,
+			/// Its name.
+			name: NameOf<T>,
+			/// Its base model.
+			base: BaseModelId,
+			/// Content hash of its weights.
+			weights: Hash,
+			/// Content hash of its config.
+			config: Hash,
+			/// Content hash of its attribution index.
+			index: Hash,
+			/// The algorithm that attributes its answers.
+			algorithm: AlgorithmId,
+			/// The snapshots it was trained on.
+			lineage: LineageOf<T>,
+			/// What its use costs on top of its base model's rate.
+			rate: Rate,
+		},
+		/// An adapter was taken out of service.
+		#[codec(index = 2)]
+		AdapterRetired {
+			/// The adapter.
+			adapter: AdapterId,
+			/// Its owner.
+			owner: AccountId,
+		},
+	}
+
+	/// What went wrong.
+	#[pallet::error]
+	pub enum Error<T> {
+		/// There is no base model with this id; register it first.
+		#[codec(index = 0)]
+		UnknownBase,
+		/// There is no adapter with this id; look it up by its name.
+		#[codec(index = 1)]
+		UnknownAdapter,
+		/// There is no attribution algorithm with this id; choose one that the chain knows.
+		#[codec(index = 2)]
+		UnknownAlgorithm,
+		/// The algorithm is in shadow or retired; choose an active one.
+		#[codec(index = 3)]
+		AlgorithmNotActive,
+		/// A name is 1 to 64 of `a-z 0-9 . _ -` and begins with a letter or digit.
+		#[codec(index = 4)]
+		InvalidName,
+		/// A base model or adapter has or had this name; names are never free again, choose another.
+		#[codec(index = 5)]
+		NameTaken,
+		/// Architecture, licence and URI must be UTF-8 text, not empty, without control characters.
+		#[codec(index = 6)]
+		InvalidText,
+		/// A required hash is zero; give the SHA-256 of the file.
+		#[codec(index = 7)]
+		NoHash,
+		/// The rate is above what governance allows.
+		#[codec(index = 8)]
+		RateTooHigh,
+		/// The rank must be between 1 and 512.
+		#[codec(index = 9)]
+		InvalidRank,
+		/// Targets must be at least one, distinct, UTF-8 text without control characters.
+		#[codec(index = 10)]
+		InvalidTargets,
+		/// An adapter needs at least one snapshot that it was trained on.
+		#[codec(index = 11)]
+		NoLineage,
+		/// The lineage names a snapshot twice; name each once.
+		#[codec(index = 12)]
+		DuplicateLineage,
+		/// The lineage names a snapshot that does not exist; make the snapshot first.
+		#[codec(index = 13)]
+		UnknownSnapshot,
+		/// An adapter with these weights and this config is registered already.
+		#[codec(index = 14)]
+		DuplicateAdapter,
+		/// Only the owner may do this; sign with the owner's account.
+		#[codec(index = 15)]
+		NotOwner,
+		/// The adapter is retired already; nothing is left to do.
+		#[codec(index = 16)]
+		AlreadyRetired,
+	}
+
+	#[pallet::hooks]
+	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		fn integrity_test() {
+			assert!(T::MaxNameLen::get() > 0, "names need at least one byte");
+			assert!(T::MaxUriLen::get() > 0, "URIs need at least one byte");
+			assert!(T::MaxLineage::get() > 0, "an adapter needs a snapshot");
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_: BlockNumberFor<T>) -> Result<(), frame::try_runtime::TryRuntimeError> {
+			Self::do_try_state()
+		}
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Registers a base model that the caller owns.
+		///
+		/// - `name`: the name to ask for it by.
+		/// - `architecture`: such as `llama`.
+		/// - `weights`, `tokenizer`: content hashes of the files; the same hash twice where one file
+		///   has both.
+		/// - `licence`: SPDX identifier.
+		/// - `rate`: what its use costs, in units per 1,000 tokens; can never be changed.
+		///
+		/// Holds a deposit of the caller. Emits [`Event::BaseRegistered`]. Fails with
+		/// [`Error::InvalidName`], [`Error::NameTaken`], [`Error::InvalidText`], [`Error::NoHash`],
+		/// [`Error::RateTooHigh`], or if the caller cannot pay the deposit.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::register_base(
+			Pallet::<T>::text_len(&[name, architecture, licence])
+		))]
+		pub fn register_base(
+			origin: OriginFor<T>,
+			name: NameOf<T>,
+			architecture: NameOf<T>,
+			weights: Hash,
+			tokenizer: Hash,
+			licence: NameOf<T>,
+			rate: Rate,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::do_register_base(BaseModel {
+				owner,
+				name,
+				architecture,
+				weights,
+				tokenizer,
+				licence,
+				rate,
+			})
+		}
+
+		/// Registers an adapter that the caller owns, with the snapshots it was trained on.
+		///
+		/// Holds a deposit of the caller. Emits [`Event::AdapterRegistered`]. Fails with
+		/// [`Error::InvalidName`], [`Error::NameTaken`], [`Error::UnknownBase`], [`Error::NoHash`] for
+		/// weights, config or manifest, [`Error::DuplicateAdapter`], [`Error::InvalidRank`],
+		/// [`Error::InvalidTargets`], [`Error::NoLineage`], [`Error::DuplicateLineage`],
+		/// [`Error::UnknownSnapshot`], [`Error::UnknownAlgorithm`], [`Error::AlgorithmNotActive`],
+		/// [`Error::InvalidText`], [`Error::RateTooHigh`], or if the caller cannot pay the deposit.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::register_adapter(
+			u32::try_from(registration.encoded_size()).unwrap_or(u32::MAX),
+			u32::try_from(registration.lineage.len()).unwrap_or(u32::MAX),
+		))]
+		pub fn register_adapter(
+			origin: OriginFor<T>,
+			registration: AdapterRegistration<T>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::do_register_adapter(owner, registration)
+		}
+
+		/// Takes an adapter out of service, for good. Only its owner may.
+		///
+		/// It stays on record, since earlier receipts are settled by it; so does its deposit. Emits
+		/// [`Event::AdapterRetired`]. Fails with [`Error::UnknownAdapter`], [`Error::NotOwner`],
+		/// [`Error::AlreadyRetired`].
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::retire_adapter())]
+		pub fn retire_adapter(origin: OriginFor<T>, adapter: AdapterId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_retire_adapter(who, adapter)
+		}
+	}
+
+	#[pallet::view_functions]
+	impl<T: Config> Pallet<T> {
+		/// The base model with this id.
+		pub fn base_model(base: BaseModelId) -> Option<BaseModel<T>> {
+			BaseModels::<T>::get(base)
+		}
+
+		/// The adapter with this id.
+		pub fn adapter(adapter: AdapterId) -> Option<Adapter<T>> {
+			Adapters::<T>::get(adapter)
+		}
+
+		/// The base model or adapter that has this name.
+		pub fn by_name(name: NameOf<T>) -> Option<Model> {
+			Names::<T>::get(name)
+		}
+
+		/// The attribution algorithm with this id.
+		pub fn algorithm(algorithm: AlgorithmId) -> Option<Algorithm<T>> {
+			Algorithms::<T>::get(algorithm)
+		}
+	}
+}

@@ -1,0 +1,379 @@
+//! Providers: who serves models, where, at what price, and with what at stake.
+//!
+//! # Terms
+//!
+//! - **Provider**: an account that offers to run models for money. It is a cold account: its key need
+//!   not be on a machine that serves.
+//! - **Hot key**: the key on its machines. It signs the provider's usage reports; it can neither take
+//!   the bond nor change the registration.
+//! - **Bond**: the provider's money that is at stake while it serves and for a while after.
+//! - **Quote**: what it asks for computing, in units per 1,000 tokens read and written, with a number.
+//!
+//! # A user's story
+//!
+//! Alice [registers](Pallet::register) with a bond, the address of her machine and its hot key, the base
+//! models it serves and her price. Clients find her on chain and pay her through channels. She makes it
+//! cheaper with [`set_quote`](Pallet::set_quote). Her machine is broken into: she
+//! [replaces the hot key](Pallet::set_hot_key) and the thief has nothing. In the end she
+//! [leaves](Pallet::leave), which clients see at once, and after the unbonding period
+//! [takes her bond](Pallet::withdraw_bond).
+//!
+//! # Design
+//!
+//! The bond is a hold on the provider's own account, so it cannot be spent and is counted once. It
+//! stays held for the unbonding period after leaving, while receipts of the last answers can still be
+//! disputed; hot key and endpoint can be changed in that time, because reports are still due, but the
+//! price cannot.
+//!
+//! A hot key belongs to one provider, so that a report's signer tells whose it is, and is not the
+//! provider's own account, so that who steals it cannot take the bond.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![deny(missing_docs)]
+#![cfg_attr(
+	not(test),
+	deny(
+		clippy::arithmetic_side_effects,
+		clippy::indexing_slicing,
+		clippy::expect_used
+	)
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+extern crate alloc;
+
+mod impls;
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
+mod types;
+pub mod weights;
+
+use frame::{prelude::*, token::fungible};
+use openledger_primitives::{AccountId, Balance, BaseModelId, BlockNumber, Hash, QuoteId, Rate};
+
+pub use pallet::*;
+pub use types::*;
+pub use weights::WeightInfo;
+
+#[frame::pallet]
+pub mod pallet {
+	use super::*;
+
+	/// What the runtime decides.
+	#[pallet::config]
+	pub trait Config:
+		frame_system::Config<AccountId = AccountId, Hash = Hash, RuntimeEvent: From<Event<Self>>>
+	{
+		/// The money that is bonded.
+		type Currency: fungible::Inspect<AccountId, Balance = Balance>
+			+ fungible::hold::Mutate<AccountId, Reason = Self::RuntimeHoldReason>;
+
+		/// The runtime's reasons for holding money.
+		type RuntimeHoldReason: From<HoldReason>;
+
+		/// The base models that there are.
+		type Bases: BaseInspect;
+
+		/// Least bond of a provider, in units.
+		type MinBond: Get<Balance>;
+
+		/// How many blocks the bond stays held after leaving.
+		type UnbondingPeriod: Get<BlockNumber>;
+
+		/// Highest rate a provider may ask, in units per 1,000 tokens.
+		type MaxRate: Get<Balance>;
+
+		/// Most base models a provider may serve.
+		#[pallet::constant]
+		type MaxBases: Get<u32>;
+
+		/// Most bytes of an endpoint.
+		#[pallet::constant]
+		type MaxEndpointLen: Get<u32>;
+
+		/// The clock that the unbonding period is counted by.
+		type BlockNumberProvider: BlockNumberProvider<BlockNumber = BlockNumber>;
+
+		/// Weights of the calls.
+		type WeightInfo: WeightInfo;
+	}
+
+	/// Why money is held.
+	#[pallet::composite_enum]
+	pub enum HoldReason {
+		/// A provider's bond.
+		#[codec(index = 0)]
+		Bond,
+	}
+
+	/// The pallet.
+	#[pallet::pallet]
+	pub struct Pallet<T>(_);
+
+	/// Providers by account. Whoever pays a bond chooses the key, so the hasher must be a strong one.
+	/// The account is part of the key, for reading all providers.
+	#[pallet::storage]
+	pub type Providers<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Provider<T>>;
+
+	/// The provider each hot key belongs to. Providers choose hot keys, so the hasher must be a strong
+	/// one; one entry per entry of [`Providers`].
+	#[pallet::storage]
+	pub type HotKeys<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, AccountId>;
+
+	/// What happened.
+	#[pallet::event]
+	#[pallet::generate_deposit(pub(crate) fn deposit_event)]
+	pub enum Event<T: Config> {
+		/// A provider registered.
+		#[codec(index = 0)]
+		Registered {
+			/// Its account.
+			provider: AccountId,
+			/// The key on its machines.
+			hot_key: AccountId,
+			/// Where it is reached.
+			endpoint: EndpointOf<T>,
+			/// What it has at stake, in units.
+			bond: Balance,
+			/// The base models it serves.
+			bases: BasesOf<T>,
+			/// What it asks.
+			quote: Quote,
+		},
+		/// A provider asks another price.
+		#[codec(index = 1)]
+		QuoteChanged {
+			/// The provider.
+			provider: AccountId,
+			/// What it asks from now on.
+			quote: Quote,
+		},
+		/// A provider has another hot key; the one before counts no more.
+		#[codec(index = 2)]
+		HotKeyChanged {
+			/// The provider.
+			provider: AccountId,
+			/// The new key.
+			hot_key: AccountId,
+		},
+		/// A provider is reached elsewhere.
+		#[codec(index = 3)]
+		EndpointChanged {
+			/// The provider.
+			provider: AccountId,
+			/// Where it is reached from now on.
+			endpoint: EndpointOf<T>,
+		},
+		/// A provider bonded more.
+		#[codec(index = 4)]
+		Bonded {
+			/// The provider.
+			provider: AccountId,
+			/// What it has at stake now, in units.
+			bond: Balance,
+		},
+		/// A provider takes no more work.
+		#[codec(index = 5)]
+		Leaving {
+			/// The provider.
+			provider: AccountId,
+			/// The first block in which it may take its bond.
+			free_at: BlockNumber,
+		},
+		/// A provider took its bond and is gone.
+		#[codec(index = 6)]
+		Left {
+			/// The provider.
+			provider: AccountId,
+			/// The bond it got back, in units.
+			bond: Balance,
+		},
+	}
+
+	/// What went wrong.
+	#[pallet::error]
+	pub enum Error<T> {
+		/// The account is no provider; register first.
+		#[codec(index = 0)]
+		NotProvider,
+		/// The account is a provider already; change what is registered instead.
+		#[codec(index = 1)]
+		AlreadyRegistered,
+		/// Another registration uses this hot key, or this one does already; make a new key.
+		#[codec(index = 2)]
+		HotKeyTaken,
+		/// The hot key is the provider's own account; make a key that only the machine has.
+		#[codec(index = 3)]
+		HotKeyIsProvider,
+		/// The endpoint must be an `http://` or `https://` URL with a host, without spaces or control
+		/// characters.
+		#[codec(index = 4)]
+		InvalidEndpoint,
+		/// The bond is below the least bond; bond more.
+		#[codec(index = 5)]
+		BondTooSmall,
+		/// A provider must serve at least one base model.
+		#[codec(index = 6)]
+		NoBases,
+		/// A base model is named twice; name each once.
+		#[codec(index = 7)]
+		DuplicateBase,
+		/// There is no base model with this id; register it first.
+		#[codec(index = 8)]
+		UnknownBase,
+		/// The rate is above what governance allows.
+		#[codec(index = 9)]
+		RateTooHigh,
+		/// The amount is zero.
+		#[codec(index = 10)]
+		ZeroAmount,
+		/// The provider is leaving; take the bond when it is free, then register again.
+		#[codec(index = 11)]
+		AlreadyLeaving,
+		/// The provider is not leaving; leave first.
+		#[codec(index = 12)]
+		NotLeaving,
+		/// The unbonding period is not over; wait for the block given when leaving.
+		#[codec(index = 13)]
+		BondLocked,
+	}
+
+	#[pallet::hooks]
+	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		fn integrity_test() {
+			assert!(
+				T::MaxBases::get() > 0,
+				"a provider serves at least one base model"
+			);
+			assert!(
+				T::MaxEndpointLen::get() >= 16,
+				"an endpoint needs some bytes"
+			);
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_: BlockNumberFor<T>) -> Result<(), frame::try_runtime::TryRuntimeError> {
+			Self::do_try_state()
+		}
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Registers the caller as a provider.
+		///
+		/// - `hot_key`: the key on its machines; no other provider's, and not the caller's account.
+		/// - `endpoint`: where it is reached, an `http://` or `https://` URL.
+		/// - `bond`: what it puts at stake, in units; held on the caller's account.
+		/// - `bases`: the base models it serves.
+		/// - `rate`: what it asks for computing, in units per 1,000 tokens.
+		///
+		/// Emits [`Event::Registered`]. Fails with [`Error::AlreadyRegistered`],
+		/// [`Error::HotKeyIsProvider`], [`Error::HotKeyTaken`], [`Error::InvalidEndpoint`],
+		/// [`Error::BondTooSmall`], [`Error::NoBases`], [`Error::DuplicateBase`],
+		/// [`Error::UnknownBase`], [`Error::RateTooHigh`], or if the caller cannot pay the bond.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::register(
+			u32::try_from(endpoint.len()).unwrap_or(u32::MAX),
+			u32::try_from(bases.len()).unwrap_or(u32::MAX),
+		))]
+		pub fn register(
+			origin: OriginFor<T>,
+			hot_key: AccountId,
+			endpoint: EndpointOf<T>,
+			bond: Balance,
+			bases: BasesOf<T>,
+			rate: Rate,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_register(who, hot_key, endpoint, bond, bases, rate)
+		}
+
+		/// Asks another price, under the next quote number.
+		///
+		/// Emits [`Event::QuoteChanged`]. Fails with [`Error::NotProvider`],
+		/// [`Error::AlreadyLeaving`], [`Error::RateTooHigh`].
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::set_quote())]
+		pub fn set_quote(origin: OriginFor<T>, rate: Rate) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_quote(who, rate)
+		}
+
+		/// Replaces the hot key; the one before counts no more.
+		///
+		/// Emits [`Event::HotKeyChanged`]. Fails with [`Error::NotProvider`],
+		/// [`Error::HotKeyIsProvider`], [`Error::HotKeyTaken`].
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::set_hot_key())]
+		pub fn set_hot_key(origin: OriginFor<T>, hot_key: AccountId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_hot_key(who, hot_key)
+		}
+
+		/// Says where the provider is reached from now on.
+		///
+		/// Emits [`Event::EndpointChanged`]. Fails with [`Error::NotProvider`],
+		/// [`Error::InvalidEndpoint`].
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::set_endpoint(
+			u32::try_from(endpoint.len()).unwrap_or(u32::MAX)
+		))]
+		pub fn set_endpoint(origin: OriginFor<T>, endpoint: EndpointOf<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_endpoint(who, endpoint)
+		}
+
+		/// Puts `amount` more units at stake.
+		///
+		/// Emits [`Event::Bonded`]. Fails with [`Error::NotProvider`], [`Error::AlreadyLeaving`],
+		/// [`Error::ZeroAmount`], or if the caller cannot pay it.
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::bond_more())]
+		pub fn bond_more(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_bond_more(who, amount)
+		}
+
+		/// Stops taking work, for good. The bond stays held for the unbonding period in force now.
+		///
+		/// Emits [`Event::Leaving`]. Fails with [`Error::NotProvider`], [`Error::AlreadyLeaving`].
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::leave())]
+		pub fn leave(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_leave(who)
+		}
+
+		/// Takes the bond after the unbonding period and removes the registration.
+		///
+		/// Emits [`Event::Left`]. Fails with [`Error::NotProvider`], [`Error::NotLeaving`],
+		/// [`Error::BondLocked`].
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::withdraw_bond())]
+		pub fn withdraw_bond(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_withdraw_bond(who)
+		}
+	}
+
+	#[pallet::view_functions]
+	impl<T: Config> Pallet<T> {
+		/// The provider with this account.
+		pub fn provider(account: AccountId) -> Option<Provider<T>> {
+			Providers::<T>::get(account)
+		}
+
+		/// What the provider with this account asks; nothing if it takes no work.
+		pub fn quote(account: AccountId) -> Option<Quote> {
+			let provider = Providers::<T>::get(account)?;
+			(provider.state == ProviderState::Active).then_some(provider.quote)
+		}
+
+		/// The provider that a hot key belongs to.
+		pub fn provider_of(hot_key: AccountId) -> Option<AccountId> {
+			HotKeys::<T>::get(hot_key)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+//! The logic behind the calls.
+
+use crate::*;
+use alloc::collections::BTreeSet;
+use frame::token::{fungible::hold::Mutate as _, Precision};
+
+impl<T: Config> Pallet<T> {
+	/// Whether the account is a provider that takes work.
+	pub fn is_active(account: &AccountId) -> bool {
+		Providers::<T>::get(account).is_some_and(|provider| provider.state == ProviderState::Active)
+	}
+
+	/// The provider that a hot key belongs to; also one that is leaving.
+	pub fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId> {
+		HotKeys::<T>::get(hot_key)
+	}
+
+	pub(crate) fn do_register(
+		who: AccountId,
+		hot_key: AccountId,
+		endpoint: EndpointOf<T>,
+		bond: Balance,
+		bases: BasesOf<T>,
+		rate: Rate,
+	) -> DispatchResult {
+		ensure!(
+			!Providers::<T>::contains_key(&who),
+			Error::<T>::AlreadyRegistered
+		);
+		Self::ensure_hot_key(&who, &hot_key)?;
+		ensure!(is_endpoint(&endpoint), Error::<T>::InvalidEndpoint);
+		ensure!(bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
+		Self::ensure_bases(&bases)?;
+		Self::ensure_rate(&rate)?;
+
+		T::Currency::hold(&HoldReason::Bond.into(), &who, bond)?;
+		let quote = Quote { id: 1, rate };
+		let provider = Provider::<T> {
+			hot_key: hot_key.clone(),
+			endpoint: endpoint.clone(),
+			bond,
+			bases: bases.clone(),
+			quote,
+			state: ProviderState::Active,
+		};
+		Providers::<T>::insert(&who, provider);
+		HotKeys::<T>::insert(&hot_key, &who);
+		Self::deposit_event(Event::Registered {
+			provider: who,
+			hot_key,
+			endpoint,
+			bond,
+			bases,
+			quote,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_set_quote(who: AccountId, rate: Rate) -> DispatchResult {
+		let mut provider = Self::active(&who)?;
+		Self::ensure_rate(&rate)?;
+		let id = provider
+			.quote
+			.id
+			.checked_add(1)
+			.ok_or(ArithmeticError::Overflow)?;
+		let quote = Quote { id, rate };
+		provider.quote = quote;
+		Providers::<T>::insert(&who, provider);
+		Self::deposit_event(Event::QuoteChanged {
+			provider: who,
+			quote,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_set_hot_key(who: AccountId, hot_key: AccountId) -> DispatchResult {
+		let mut provider = Self::registered(&who)?;
+		Self::ensure_hot_key(&who, &hot_key)?;
+		HotKeys::<T>::remove(&provider.hot_key);
+		HotKeys::<T>::insert(&hot_key, &who);
+		provider.hot_key = hot_key.clone();
+		Providers::<T>::insert(&who, provider);
+		Self::deposit_event(Event::HotKeyChanged {
+			provider: who,
+			hot_key,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_set_endpoint(who: AccountId, endpoint: EndpointOf<T>) -> DispatchResult {
+		let mut provider = Self::registered(&who)?;
+		ensure!(is_endpoint(&endpoint), Error::<T>::InvalidEndpoint);
+		provider.endpoint = endpoint.clone();
+		Providers::<T>::insert(&who, provider);
+		Self::deposit_event(Event::EndpointChanged {
+			provider: who,
+			endpoint,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_bond_more(who: AccountId, amount: Balance) -> DispatchResult {
+		let mut provider = Self::active(&who)?;
+		ensure!(amount > 0, Error::<T>::ZeroAmount);
+		let bond = provider
+			.bond
+			.checked_add(amount)
+			.ok_or(ArithmeticError::Overflow)?;
+		T::Currency::hold(&HoldReason::Bond.into(), &who, amount)?;
+		provider.bond = bond;
+		Providers::<T>::insert(&who, provider);
+		Self::deposit_event(Event::Bonded {
+			provider: who,
+			bond,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_leave(who: AccountId) -> DispatchResult {
+		let mut provider = Self::active(&who)?;
+		let free_at = T::BlockNumberProvider::current_block_number()
+			.checked_add(T::UnbondingPeriod::get())
+			.ok_or(ArithmeticError::Overflow)?;
+		provider.state = ProviderState::Leaving { free_at };
+		Providers::<T>::insert(&who, provider);
+		Self::deposit_event(Event::Leaving {
+			provider: who,
+			free_at,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_withdraw_bond(who: AccountId) -> DispatchResult {
+		let provider = Self::registered(&who)?;
+		let free_at = match provider.state {
+			ProviderState::Active => return Err(Error::<T>::NotLeaving.into()),
+			ProviderState::Leaving { free_at } => free_at,
+		};
+		ensure!(
+			T::BlockNumberProvider::current_block_number() >= free_at,
+			Error::<T>::BondLocked
+		);
+		let bond = provider.bond;
+		T::Currency::release(&HoldReason::Bond.into(), &who, bond, Precision::Exact)?;
+		HotKeys::<T>::remove(&provider.hot_key);
+		Providers::<T>::remove(&who);
+		Self::deposit_event(Event::Left {
+			provider: who,
+			bond,
+		});
+		Ok(())
+	}
+
+	/// The provider with this account.
+	fn registered(who: &AccountId) -> Result<Provider<T>, DispatchError> {
+		Ok(Providers::<T>::get(who).ok_or(Error::<T>::NotProvider)?)
+	}
+
+	/// The provider with this account, if it takes work.
+	fn active(who: &AccountId) -> Result<Provider<T>, DispatchError> {
+		let provider = Self::registered(who)?;
+		ensure!(
+			provider.state == ProviderState::Active,
+			Error::<T>::AlreadyLeaving
+		);
+		Ok(provider)
+	}
+
+	/// Fails unless `hot_key` is free and not `who` itself.
+	fn ensure_hot_key(who: &AccountId, hot_key: &AccountId) -> DispatchResult {
+		ensure!(who != hot_key, Error::<T>::HotKeyIsProvider);
+		ensure!(
+			!HotKeys::<T>::contains_key(hot_key),
+			Error::<T>::HotKeyTaken
+		);
+		Ok(())
+	}
+
+	/// Fails unless `bases` names base models that exist, each once.
+	fn ensure_bases(bases: &BasesOf<T>) -> DispatchResult {
+		ensure!(!bases.is_empty(), Error::<T>::NoBases);
+		let mut seen = BTreeSet::new();
+		ensure!(
+			bases.iter().all(|base| seen.insert(base)),
+			Error::<T>::DuplicateBase
+		);
+		ensure!(
+			bases.iter().all(|base| T::Bases::exists(*base)),
+			Error::<T>::UnknownBase
+		);
+		Ok(())
+	}
+
+	/// Fails unless both parts of `rate` are within governance's bound.
+	fn ensure_rate(rate: &Rate) -> DispatchResult {
+		let most = T::MaxRate::get();
+		ensure!(
+			rate.input <= most && rate.output <= most,
+			Error::<T>::RateTooHigh
+		);
+		Ok(())
+	}
+
+	/// Checks that
+	///
+	/// 1. every provider's bond is what is held on its account, to the unit;
+	/// 2. every provider's hot key leads to it and is not its account, and there are no other hot keys;
+	/// 3. every provider serves at least one base model, each of which exists and is named once;
+	/// 4. every provider has an endpoint that is a URL, and a quote number of at least 1.
+	#[cfg(any(feature = "try-runtime", test))]
+	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
+		use frame::token::fungible::hold::Inspect as _;
+
+		for (account, provider) in Providers::<T>::iter() {
+			ensure!(
+				T::Currency::balance_on_hold(&HoldReason::Bond.into(), &account) == provider.bond,
+				"1: a bond and what is held for it"
+			);
+			ensure!(
+				HotKeys::<T>::get(&provider.hot_key).as_ref() == Some(&account),
+				"2: a provider's hot key leads elsewhere"
+			);
+			ensure!(
+				provider.hot_key != account,
+				"2: a hot key that is its provider's account"
+			);
+			Self::ensure_bases(&provider.bases)?;
+			ensure!(
+				is_endpoint(&provider.endpoint),
+				"4: an endpoint that is no URL"
+			);
+			ensure!(provider.quote.id > 0, "4: a quote without a number");
+		}
+		ensure!(
+			HotKeys::<T>::iter_values().count() == Providers::<T>::iter_keys().count(),
+			"2: a hot key without a provider"
+		);
+		Ok(())
+	}
+}
+
+/// Whether `endpoint` is an `http://` or `https://` URL with a host, without spaces or control
+/// characters.
+fn is_endpoint(endpoint: &[u8]) -> bool {
+	let Ok(url) = core::str::from_utf8(endpoint) else {
+		return false;
+	};
+	let rest = url
+		.strip_prefix("https://")
+		.or_else(|| url.strip_prefix("http://"));
+	let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+	host.is_some_and(|host| !host.is_empty())
+		&& !url
+			.chars()
+			.any(|char| char.is_control() || char.is_whitespace())
+}
