@@ -1,0 +1,197 @@
+//! What can go wrong, one variant per cause. `code()` is stable and fit for an API; the message says what to do.
+
+/// A model file or folder could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+	/// The file system refused.
+	#[error("cannot read {path}: {reason}")]
+	Io { path: String, reason: String },
+	/// Neither a `.gguf` file nor a folder with `config.json` and safetensors.
+	#[error("{path} is not a model: give a GGUF file or a folder with config.json, tokenizer.json and *.safetensors")]
+	NotAModel { path: String },
+	/// The file ends before what its header announces.
+	#[error("the model file is truncated: {what} needs byte {needed}, the file has {len}; download it again")]
+	Truncated { what: String, needed: u64, len: u64 },
+	/// A header that contradicts itself or the format.
+	#[error("the model header is malformed: {0}; download the file again")]
+	Malformed(String),
+	/// An architecture this engine does not compute.
+	#[error("architecture {0} is not supported; llama and qwen2 are")]
+	UnsupportedArchitecture(String),
+	/// A setting or tensor type that would have to be ignored to go on.
+	#[error("{0} is not supported")]
+	Unsupported(String),
+	/// A tensor the architecture needs is not there.
+	#[error("tensor {0} is missing from the model")]
+	MissingTensor(String),
+	/// A tensor has another shape than the configuration says.
+	#[error("tensor {name} has shape {found:?}, the configuration asks for {expected:?}")]
+	WrongShape {
+		name: String,
+		expected: Vec<usize>,
+		found: Vec<usize>,
+	},
+	/// A weight is NaN or infinite.
+	#[error("tensor {0} holds a value that is not finite")]
+	NotFinite(String),
+	/// The tokenizer is missing or broken.
+	#[error("tokenizer: {0}")]
+	Tokenizer(String),
+	/// The chat template does not compile or refused the conversation.
+	#[error("chat template: {0}")]
+	Template(String),
+}
+
+impl ModelError {
+	/// Stable identifier of the cause.
+	pub fn code(&self) -> &'static str {
+		match self {
+			Self::Io { .. } => "model-io",
+			Self::NotAModel { .. } => "not-a-model",
+			Self::Truncated { .. } => "model-truncated",
+			Self::Malformed(_) => "model-malformed",
+			Self::UnsupportedArchitecture(_) => "unsupported-architecture",
+			Self::Unsupported(_) => "model-unsupported",
+			Self::MissingTensor(_) => "missing-tensor",
+			Self::WrongShape { .. } => "wrong-tensor-shape",
+			Self::NotFinite(_) => "model-not-finite",
+			Self::Tokenizer(_) => "tokenizer",
+			Self::Template(_) => "chat-template",
+		}
+	}
+}
+
+/// An adapter could not be imported or loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdapterError {
+	/// The file system refused.
+	#[error("cannot read or write {path}: {reason}")]
+	Io { path: String, reason: String },
+	/// The store has no adapter of this content.
+	#[error("adapter {0} is not in the store; import it first")]
+	NotFound(String),
+	/// The bytes on disk are not those the key names.
+	#[error("{file} of the adapter has SHA-256 {found}, not {expected}; fetch the adapter again")]
+	HashMismatch {
+		file: String,
+		expected: String,
+		found: String,
+	},
+	/// The store already holds these weights with another configuration.
+	#[error(
+		"the store holds the weights {0} with another adapter_config.json; remove that one first"
+	)]
+	ConfigConflict(String),
+	/// A file over the limit.
+	#[error("{file} has {bytes} bytes, the limit is {limit}")]
+	TooLarge {
+		file: String,
+		bytes: u64,
+		limit: u64,
+	},
+	/// More than the whole adapter budget.
+	#[error("the adapter needs {bytes} bytes of memory, the whole budget is {budget}; raise the adapter budget")]
+	OverBudget { bytes: usize, budget: usize },
+	/// `adapter_config.json` is not what PEFT writes.
+	#[error("adapter_config.json: {0}")]
+	BadConfig(String),
+	/// A feature that would have to be ignored to go on.
+	#[error("adapter feature {0} is not supported")]
+	Unsupported(String),
+	/// `adapter_model.safetensors` is truncated or not safetensors.
+	#[error("adapter_model.safetensors is malformed: {0}")]
+	Malformed(String),
+	/// The tensors do not fit the model that is loaded.
+	#[error("the adapter was made for another base model: {0}")]
+	ForAnotherBase(String),
+	/// A tensor named by the configuration, or the partner of one, is not there.
+	#[error("adapter tensor {0} is missing")]
+	MissingTensor(String),
+	/// A tensor's rank is not the configured one.
+	#[error("{name} has rank {found}, adapter_config.json says {expected}")]
+	RankMismatch {
+		name: String,
+		expected: usize,
+		found: usize,
+	},
+	/// A weight is NaN or infinite.
+	#[error("adapter tensor {0} holds a value that is not finite")]
+	NotFinite(String),
+}
+
+impl AdapterError {
+	/// Stable identifier of the cause.
+	pub fn code(&self) -> &'static str {
+		match self {
+			Self::Io { .. } => "adapter-io",
+			Self::NotFound(_) => "adapter-not-found",
+			Self::HashMismatch { .. } => "adapter-hash-mismatch",
+			Self::ConfigConflict(_) => "adapter-config-conflict",
+			Self::TooLarge { .. } => "adapter-too-large",
+			Self::OverBudget { .. } => "adapter-over-budget",
+			Self::BadConfig(_) => "adapter-bad-config",
+			Self::Unsupported(_) => "adapter-unsupported",
+			Self::Malformed(_) => "adapter-malformed",
+			Self::ForAnotherBase(_) => "adapter-for-another-base",
+			Self::MissingTensor(_) => "adapter-missing-tensor",
+			Self::RankMismatch { .. } => "adapter-rank-mismatch",
+			Self::NotFinite(_) => "adapter-not-finite",
+		}
+	}
+}
+
+/// A request could not be served, or the engine not started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+	/// From the model.
+	#[error(transparent)]
+	Model(#[from] ModelError),
+	/// From the adapter.
+	#[error(transparent)]
+	Adapter(#[from] AdapterError),
+	/// A setting that cannot work.
+	#[error("engine setting {name}: {reason}")]
+	BadSetting { name: &'static str, reason: String },
+	/// No prompt.
+	#[error("the prompt is empty")]
+	EmptyPrompt,
+	/// Prompt and answer do not fit the context or the KV budget.
+	#[error("the prompt has {prompt} tokens; with max_tokens it must stay within {limit}")]
+	PromptTooLong { prompt: usize, limit: usize },
+	/// A token id outside the vocabulary.
+	#[error("token {0} is not in the vocabulary")]
+	UnknownToken(u32),
+	/// A sampling parameter outside its range.
+	#[error("sampling parameter {name} must be {expected}")]
+	BadSampling {
+		name: &'static str,
+		expected: &'static str,
+	},
+	/// Too many requests wait.
+	#[error("the queue is full ({0} requests wait); try again later")]
+	QueueFull(usize),
+	/// The engine was shut down.
+	#[error("the engine is shutting down")]
+	ShuttingDown,
+	/// A step of the backend failed.
+	#[error("the backend failed: {0}")]
+	Backend(String),
+}
+
+impl EngineError {
+	/// Stable identifier of the cause.
+	pub fn code(&self) -> &'static str {
+		match self {
+			Self::Model(e) => e.code(),
+			Self::Adapter(e) => e.code(),
+			Self::BadSetting { .. } => "bad-setting",
+			Self::EmptyPrompt => "empty-prompt",
+			Self::PromptTooLong { .. } => "prompt-too-long",
+			Self::UnknownToken(_) => "unknown-token",
+			Self::BadSampling { .. } => "bad-sampling",
+			Self::QueueFull(_) => "queue-full",
+			Self::ShuttingDown => "shutting-down",
+			Self::Backend(_) => "backend",
+		}
+	}
+}
