@@ -1,1 +1,136 @@
+//! A small runtime to test the pallet in.
 
+use crate as pallet_providers;
+use crate::*;
+use frame::{testing_prelude::*, traits::fungible::InspectHold};
+
+type Block = frame_system::mocking::MockBlockU32<Test>;
+
+construct_runtime!(
+	pub struct Test {
+		System: frame_system,
+		Balances: pallet_balances,
+		Providers: pallet_providers,
+	}
+);
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = Block;
+	type AccountId = AccountId;
+	type Lookup = IdentityLookup<AccountId>;
+	type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type Balance = Balance;
+	type ExistentialDeposit = ConstU128<10>;
+	type AccountStore = System;
+}
+
+/// Base models 0 to 9 exist.
+pub struct Bases;
+
+impl BaseInspect for Bases {
+	fn exists(base: BaseModelId) -> bool {
+		base < 10
+	}
+}
+
+pub const MIN_BOND: Balance = 1_000;
+pub const MAX_RATE: Balance = 1_000_000;
+
+parameter_types! {
+	pub static UnbondingPeriod: BlockNumber = 20;
+}
+
+impl Config for Test {
+	type Currency = Balances;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Bases = Bases;
+	type MinBond = ConstU128<MIN_BOND>;
+	type UnbondingPeriod = UnbondingPeriod;
+	type MaxRate = ConstU128<MAX_RATE>;
+	type MaxBases = ConstU32<4>;
+	type MaxEndpointLen = ConstU32<64>;
+	type BlockNumberProvider = System;
+	type WeightInfo = ();
+}
+
+pub const ENDOWMENT: Balance = 1_000_000;
+
+/// Provides.
+pub fn alice() -> AccountId {
+	AccountId::new([1; 32])
+}
+
+/// Provides, too.
+pub fn bob() -> AccountId {
+	AccountId::new([2; 32])
+}
+
+/// Has no money.
+pub fn pauper() -> AccountId {
+	AccountId::new([3; 32])
+}
+
+/// A hot key told from others by `seed`.
+pub fn hot_key(seed: u8) -> AccountId {
+	AccountId::new([100 + seed; 32])
+}
+
+pub fn signed(who: AccountId) -> RuntimeOrigin {
+	RuntimeOrigin::signed(who)
+}
+
+/// Runs `test` on a fresh chain at block 1, then checks the pallet's invariants.
+pub fn build_and_execute(test: impl FnOnce()) {
+	let balances = vec![(alice(), ENDOWMENT), (bob(), ENDOWMENT)];
+	let config = RuntimeGenesisConfig {
+		balances: pallet_balances::GenesisConfig {
+			balances,
+			..Default::default()
+		},
+		..Default::default()
+	};
+	TestState::new(config.build_storage().unwrap()).execute_with(|| {
+		System::set_block_number(1);
+		test();
+		Providers::do_try_state().unwrap();
+	});
+}
+
+pub fn endpoint(url: &str) -> EndpointOf<Test> {
+	url.as_bytes().to_vec().try_into().unwrap()
+}
+
+pub fn bases(ids: &[BaseModelId]) -> BasesOf<Test> {
+	ids.to_vec().try_into().unwrap()
+}
+
+pub const RATE: Rate = Rate {
+	input: 100,
+	output: 200,
+};
+
+/// Registers `who` with the hot key of this seed and the least bond.
+pub fn register(who: AccountId, seed: u8) {
+	assert_ok!(Providers::register(
+		signed(who),
+		hot_key(seed),
+		endpoint("https://example.org:50051"),
+		MIN_BOND,
+		bases(&[0, 1]),
+		RATE
+	));
+}
+
+/// What is held of `who` as bond.
+pub fn held(who: &AccountId) -> Balance {
+	Balances::balance_on_hold(&HoldReason::Bond.into(), who)
+}
+
+pub fn assert_last_event(event: Event<Test>) {
+	System::assert_last_event(event.into());
+}

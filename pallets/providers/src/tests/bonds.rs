@@ -1,0 +1,79 @@
+//! Whatever is done in whatever order, what is held is the bonds, and nothing is made or lost.
+
+use crate::{
+	mock::{Providers, *},
+	*,
+};
+use frame::testing_prelude::StateVersion;
+use proptest::prelude::*;
+
+type Balance = openledger_primitives::Balance;
+
+/// Something a provider does, perhaps in vain.
+#[derive(Clone, Debug)]
+enum Act {
+	Register { hot_key: u8, bond: Balance },
+	SetHotKey(u8),
+	BondMore(Balance),
+	Leave,
+	Withdraw,
+	Wait(BlockNumber),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+	prop_oneof![
+		3 => (0u8..4, 0..2 * MIN_BOND).prop_map(|(hot_key, bond)| Act::Register { hot_key, bond }),
+		1 => (0u8..4).prop_map(Act::SetHotKey),
+		3 => (0..ENDOWMENT / 2).prop_map(Act::BondMore),
+		2 => Just(Act::Leave),
+		2 => Just(Act::Withdraw),
+		2 => (0u32..25).prop_map(Act::Wait),
+	]
+}
+
+fn perform(who: AccountId, act: Act) -> DispatchResult {
+	let origin = signed(who);
+	match act {
+		Act::Register {
+			hot_key: seed,
+			bond,
+		} => {
+			let url = endpoint("http://example.org");
+			Providers::register(origin, hot_key(seed), url, bond, bases(&[1]), RATE)
+		}
+		Act::SetHotKey(seed) => Providers::set_hot_key(origin, hot_key(seed)),
+		Act::BondMore(amount) => Providers::bond_more(origin, amount),
+		Act::Leave => Providers::leave(origin),
+		Act::Withdraw => Providers::withdraw_bond(origin),
+		Act::Wait(blocks) => {
+			System::set_block_number(System::block_number() + blocks);
+			Ok(())
+		}
+	}
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(64))]
+
+	#[test]
+	fn bonds_should_be_held_to_the_unit(
+		acts in prop::collection::vec((any::<bool>(), act()), 1..60),
+	) {
+		build_and_execute(|| {
+			let issuance = Balances::total_issuance();
+			for (by_alice, act) in acts {
+				let before = frame::deps::sp_io::storage::root(StateVersion::V1);
+				if perform(if by_alice { alice() } else { bob() }, act).is_err() {
+					assert_eq!(frame::deps::sp_io::storage::root(StateVersion::V1), before);
+				}
+				Providers::do_try_state().unwrap();
+				for who in [alice(), bob()] {
+					let bond = Providers::provider(who.clone()).map_or(0, |kept| kept.bond);
+					assert_eq!(held(&who), bond);
+					assert_eq!(Balances::free_balance(&who) + bond, ENDOWMENT);
+				}
+			}
+			assert_eq!(Balances::total_issuance(), issuance);
+		});
+	}
+}
