@@ -62,6 +62,8 @@ pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
+// What the macro generates expects things of the runtime that hold once it compiles.
+#[allow(clippy::expect_used)]
 #[frame::pallet]
 pub mod pallet {
 	use super::*;
