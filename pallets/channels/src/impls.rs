@@ -213,7 +213,7 @@ impl<T: Config> Pallet<T> {
 		}
 		Channels::<T>::remove(id);
 		// A channel has no more than `MaxLanes` lanes, so this removes them all.
-		let removed = Lanes::<T>::clear_prefix(id, u32::MAX, None).unique;
+		let removed = Lanes::<T>::drain_prefix(id).fold(0u32, |count, _| count.saturating_add(1));
 		Self::deposit_event(Event::Closed { channel: id });
 		Ok(removed)
 	}
@@ -414,7 +414,7 @@ impl<T: Config> Pallet<T> {
 	/// 4. The lanes of a channel's generation have redeemed no more than the channel.
 	/// 5. No delegate has spent more than its limit, and none is the payer.
 	/// 6. Every channel has an id below the next one and a deposit, and nothing else has.
-	pub(crate) fn do_try_state() -> Result<(), frame::try_runtime::TryRuntimeError> {
+	pub(crate) fn do_try_state() -> DispatchResult {
 		use alloc::collections::BTreeMap;
 
 		let mut escrows = BTreeMap::<AccountId, Balance>::new();
