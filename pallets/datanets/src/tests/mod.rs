@@ -1,4 +1,4 @@
-//! One file per call, and one for sequences of them.
+//! One file per call, and others for sequences of them and for the invariants.
 
 mod accept;
 mod contribute;
@@ -6,4 +6,5 @@ mod create;
 mod deposits;
 mod reject;
 mod snapshot;
+mod try_state;
 mod withdraw;

@@ -1,7 +1,8 @@
-//! One file per call, one for genesis, and one for many registrations.
+//! One file per call, others for genesis, many registrations and the invariants.
 
 mod deposits;
 mod genesis;
 mod register_adapter;
 mod register_base;
 mod retire_adapter;
+mod try_state;

@@ -1,4 +1,4 @@
-//! One file per call, and one for sequences of them.
+//! One file per call, and others for sequences of them and for the invariants.
 
 mod bond_more;
 mod bonds;
@@ -7,4 +7,5 @@ mod register;
 mod set_endpoint;
 mod set_hot_key;
 mod set_quote;
+mod try_state;
 mod withdraw_bond;
