@@ -1,0 +1,26 @@
+//! `equal/1`: a contribution weighs as many tokens as it brought that no earlier one had.
+//!
+//! A record with the same bytes as a record of an earlier contribution (by Datanet, then by id) earns
+//! nothing, so sending in a copy of others' records is worthless.
+
+use crate::index::Index;
+use openledger_primitives::Score;
+
+/// The weight of each contribution that has any, in tokens, ordered by Datanet and contribution.
+pub fn scores(index: &Index) -> Vec<Score> {
+	let mut weights = vec![0u64; index.owners.len()];
+	for record in index.records.iter().filter(|record| record.earns) {
+		weights[record.owner] += record.tokens.len() as u64;
+	}
+	index
+		.owners
+		.iter()
+		.zip(weights)
+		.filter(|(_, weight)| *weight > 0)
+		.map(|(owner, weight)| Score {
+			datanet: owner.datanet,
+			contribution: owner.contribution,
+			weight,
+		})
+		.collect()
+}
