@@ -362,7 +362,7 @@ impl<T: Config> Pallet<T> {
 	/// 6. The pallet's account holds the unsettled pots, the credits and, so that the last of them can
 	///    be paid, the least balance.
 	/// 7. Every version of the terms up to the one in force is there and valid; no pot has another.
-	pub(crate) fn do_try_state() -> Result<(), frame::try_runtime::TryRuntimeError> {
+	pub(crate) fn do_try_state() -> DispatchResult {
 		let sum = |sum: Balance, amount: Balance| sum.checked_add(amount).ok_or("sums overflow");
 		let totals = Totals::<T>::get();
 		let epoch = CurrentEpoch::<T>::get();

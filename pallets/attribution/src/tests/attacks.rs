@@ -1,0 +1,340 @@
+//! Each test is an attack, and fails as an attack.
+
+use super::*;
+use codec::{Decode, Encode};
+use openledger_primitives::merkle::{self, Tree, MAX_LEAVES};
+
+fn leaf(payee: Payee, amount: Balance) -> PayoutLeaf {
+	PayoutLeaf { payee, amount }
+}
+
+#[test]
+fn a_report_should_not_differ_from_what_was_redeemed() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 60 * OPEN, 40 * OPEN);
+		end_epoch();
+		let book = Book::of(bob(), 0, 4);
+		let report =
+			|receipts, payouts| Attribution::report(signed(hot(&bob())), 0, receipts, payouts);
+		for sum in [0, 40 * OPEN - 1, 40 * OPEN + 1, 38 * OPEN, Balance::MAX] {
+			let receipts = Commitment {
+				sum,
+				..book.receipts
+			};
+			assert_noop!(
+				report(receipts, book.payouts),
+				Error::<Test>::ReceiptsDoNotMatch
+			);
+		}
+		for sum in [0, 38 * OPEN - 1, 38 * OPEN + 1, 40 * OPEN, Balance::MAX] {
+			let payouts = Commitment {
+				sum,
+				..book.payouts
+			};
+			assert_noop!(
+				report(book.receipts, payouts),
+				Error::<Test>::PayoutsDoNotMatch
+			);
+		}
+		for count in [0, MAX_LEAVES + 1, u32::MAX] {
+			let receipts = Commitment {
+				count,
+				..book.receipts
+			};
+			assert_noop!(
+				report(receipts, book.payouts),
+				Error::<Test>::LeafCountOutOfRange
+			);
+			let payouts = Commitment {
+				count,
+				..book.payouts
+			};
+			assert_noop!(
+				report(book.receipts, payouts),
+				Error::<Test>::LeafCountOutOfRange
+			);
+		}
+		assert_ok!(book.report());
+	})
+}
+
+#[test]
+fn an_epoch_should_not_be_reported_twice() {
+	ExtBuilder.build_and_execute(|| {
+		let book = reported();
+		let other = Book::of(bob(), 0, 1);
+		assert_noop!(book.report(), Error::<Test>::AlreadyReported);
+		assert_noop!(other.report(), Error::<Test>::AlreadyReported);
+		book.settle_all();
+		assert_noop!(other.report(), Error::<Test>::AlreadyReported);
+	})
+}
+
+#[test]
+fn a_pot_should_not_grow_after_its_epoch() {
+	ExtBuilder.build_and_execute(|| {
+		reported();
+		let pot = Attribution::pot(bob(), 0);
+		collect(&bob(), 0, 40 * OPEN);
+		assert_eq!(Attribution::pot(bob(), 0), pot);
+	})
+}
+
+#[test]
+fn a_leaf_should_not_be_settled_twice_nor_out_of_order() {
+	ExtBuilder.build_and_execute(|| {
+		let book = reported();
+		assert_noop!(book.settle(1, 1), Error::<Test>::InvalidProof);
+		assert_ok!(book.settle(0, 2));
+		assert_noop!(book.settle(0, 2), Error::<Test>::InvalidProof);
+		assert_noop!(book.settle(0, 1), Error::<Test>::InvalidProof);
+		assert_noop!(book.settle(3, 1), Error::<Test>::InvalidProof);
+		assert_ok!(book.settle(2, 5));
+	})
+}
+
+#[test]
+fn a_leaf_should_not_be_changed() {
+	ExtBuilder.build_and_execute(|| {
+		let book = reported();
+		let proof = book.tree.range_proof(0, 2).unwrap();
+		let good = book.leaves[..2].to_vec();
+		let changes: [fn(&mut Vec<PayoutLeaf>); 4] = [
+			|leaves| leaves[0].amount += 1,
+			|leaves| leaves[0].payee = Payee::Stakers,
+			|leaves| leaves.swap(0, 1),
+			// More to one and less to the other leaves the sum as it was.
+			|leaves| {
+				leaves[0].amount += 1;
+				leaves[1].amount -= 1;
+			},
+		];
+		for change in changes {
+			let mut leaves = good.clone();
+			change(&mut leaves);
+			assert_noop!(
+				book.settle_with(leaves, proof.clone()),
+				Error::<Test>::InvalidProof
+			);
+		}
+		assert_ok!(book.settle_with(good, proof));
+	})
+}
+
+#[test]
+fn a_proof_should_not_be_short_long_or_of_another_report() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&eve(), 0, 40 * OPEN);
+		let book = reported();
+		let others = Book::of(eve(), 0, 5);
+		assert_ok!(others.report());
+		pass(5);
+		let leaves = book.leaves[..1].to_vec();
+		let proof = book.tree.range_proof(0, 1).unwrap();
+		assert!(proof.len() > 1);
+		for length in 0..proof.len() {
+			let short = proof[..length].to_vec();
+			assert_noop!(
+				book.settle_with(leaves.clone(), short),
+				Error::<Test>::InvalidProof
+			);
+		}
+		let long = [proof.clone(), vec![Node::default()]].concat();
+		assert_noop!(
+			book.settle_with(leaves.clone(), long),
+			Error::<Test>::InvalidProof
+		);
+		let foreign = others.tree.range_proof(0, 1).unwrap();
+		assert_noop!(
+			book.settle_with(leaves.clone(), foreign),
+			Error::<Test>::InvalidProof
+		);
+		assert_noop!(
+			others.settle_with(leaves.clone(), proof.clone()),
+			Error::<Test>::InvalidProof
+		);
+		for at in 0..proof.len() {
+			let mut forged = proof.clone();
+			forged[at].sum += 1;
+			assert_noop!(
+				book.settle_with(leaves.clone(), forged),
+				Error::<Test>::InvalidProof
+			);
+			let mut forged = proof.clone();
+			forged[at].hash = Hash::repeat_byte(1);
+			assert_noop!(
+				book.settle_with(leaves.clone(), forged),
+				Error::<Test>::InvalidProof
+			);
+		}
+		assert_ok!(book.settle_with(leaves, proof));
+	})
+}
+
+#[test]
+fn an_inner_node_should_not_pass_for_a_leaf() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let half = 19 * OPEN;
+		let leaves = vec![leaf(Payee::Stakers, half), leaf(Payee::BaseOwner(0), half)];
+		let book = Book::with_leaves(bob(), 0, leaves);
+		assert_ok!(book.report());
+		pass(5);
+		// A tree of one leaf has its leaf as the root. No leaf's bytes can hash to an inner node, as
+		// the first byte differs, so none stands for the root, even if the count were forged to one.
+		let root = Node {
+			hash: book.payouts.root,
+			sum: book.payouts.sum,
+		};
+		let pair = (book.leaves[0].node(), book.leaves[1].node());
+		let bytes = (pair.0.hash, pair.0.sum, pair.1.hash, pair.1.sum).encode();
+		assert_ne!(merkle::leaf(&bytes, root.sum), root);
+		assert_eq!(merkle::join(&pair.0, &pair.1), Ok(root));
+		// One leaf for the whole pot, with no proof, where the tree has two.
+		for payee in [Payee::Stakers, Payee::AdapterOwner(0)] {
+			assert_noop!(
+				book.settle_with(vec![leaf(payee, 38 * OPEN)], vec![]),
+				Error::<Test>::InvalidProof
+			);
+		}
+		// Nor do more leaves than the tree has.
+		let doubled = [book.leaves.clone(), book.leaves.clone()].concat();
+		assert_noop!(
+			book.settle_with(doubled, vec![]),
+			Error::<Test>::InvalidProof
+		);
+	})
+}
+
+#[test]
+fn sums_should_not_overflow_into_a_small_total() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		// Two leaves whose amounts come to 38 OPEN in 128 bits.
+		let amount = (Balance::MAX - 38 * OPEN) / 2;
+		let wrapping = Balance::MAX - amount + 38 * OPEN + 1;
+		assert_eq!(amount.wrapping_add(wrapping), 38 * OPEN);
+		let leaves = [
+			leaf(Payee::Stakers, amount),
+			leaf(Payee::AdapterOwner(0), wrapping),
+		];
+		let nodes = leaves.map(|leaf| leaf.node());
+		assert!(Tree::new(nodes.to_vec()).is_err());
+		// The root as an implementation that wraps around would compute it.
+		let bytes = (
+			1u8,
+			nodes[0].hash,
+			nodes[0].sum,
+			nodes[1].hash,
+			nodes[1].sum,
+		)
+			.encode();
+		let root = openledger_primitives::content_hash(&bytes);
+		let payouts = Commitment {
+			root,
+			sum: 38 * OPEN,
+			count: 2,
+		};
+		let book = Book::of(bob(), 0, 1);
+		assert_ok!(Attribution::report(
+			signed(hot(&bob())),
+			0,
+			book.receipts,
+			payouts
+		));
+		pass(5);
+		assert_noop!(
+			book.settle_with(leaves.to_vec(), vec![]),
+			Error::<Test>::InvalidProof
+		);
+		let first = book.settle_with(leaves[..1].to_vec(), vec![nodes[1]]);
+		assert_eq!(first, Err(Error::<Test>::InvalidProof.into()));
+		assert_eq!(Attribution::totals().credited, 0);
+	})
+}
+
+#[test]
+fn a_root_should_not_promise_more_than_its_leaves_hold_or_fewer_leaves_than_it_has() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		// The leaves come to twice the pot; the sum is forged to match it.
+		let leaves = vec![
+			leaf(Payee::Stakers, 38 * OPEN),
+			leaf(Payee::BaseOwner(0), 38 * OPEN),
+		];
+		let book = Book::with_leaves(bob(), 0, leaves);
+		let payouts = Commitment {
+			sum: 38 * OPEN,
+			..book.payouts
+		};
+		assert_ok!(Attribution::report(
+			signed(hot(&bob())),
+			0,
+			book.receipts,
+			payouts
+		));
+		pass(5);
+		assert_noop!(book.settle(0, 1), Error::<Test>::InvalidProof);
+		assert_noop!(book.settle(0, 2), Error::<Test>::InvalidProof);
+	})
+}
+
+#[test]
+fn a_provider_should_not_be_able_to_name_an_account() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		// Bob names himself the contributor of a contribution that does not exist.
+		let payee = Payee::Contributor {
+			adapter: 0,
+			datanet: 7,
+			contribution: CONTRIBUTORS + 1,
+		};
+		let book = Book::with_leaves(bob(), 0, vec![leaf(payee, 38 * OPEN)]);
+		assert_ok!(book.report());
+		pass(5);
+		book.settle_all();
+		assert_eq!(Attribution::credit(bob()), 0);
+		assert_eq!(Attribution::credit(treasury()), 38 * OPEN);
+	})
+}
+
+#[test]
+fn anothers_credit_should_not_be_claimed_away() {
+	ExtBuilder.build_and_execute(|| {
+		reported().settle_all();
+		let before = Balances::balance(&alice());
+		assert_ok!(Attribution::claim(signed(alice()), dave()));
+		assert_eq!(Balances::balance(&alice()), before);
+		assert_eq!(Balances::balance(&dave()), ENDOWMENT + 38 * OPEN / 10 * 3);
+	})
+}
+
+#[test]
+fn new_terms_should_not_change_a_pot_that_was_redeemed_under_the_old() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		GovernedTerms::set(&Terms {
+			protocol_cut: 1_000_000,
+			..Terms::default()
+		});
+		end_epoch();
+		let book = Book::of(bob(), 0, 4);
+		assert_eq!(book.payouts.sum, 38 * OPEN);
+		assert_ok!(book.report());
+		assert_eq!(Attribution::report_of(bob(), 0).unwrap().terms, 1);
+	})
+}
+
+#[test]
+fn oversized_leaves_and_proofs_should_not_decode() {
+	let leaves = vec![leaf(Payee::Stakers, 1); MAX_SETTLE as usize + 1].encode();
+	assert!(
+		BoundedVec::<PayoutLeaf, <Test as Config>::MaxSettle>::decode(&mut &leaves[..]).is_err()
+	);
+	let proof = vec![Node::default(); MAX_PROOF as usize + 1].encode();
+	assert!(BoundedVec::<Node, ConstU32<{ MAX_PROOF }>>::decode(&mut &proof[..]).is_err());
+}
