@@ -4,12 +4,14 @@
 
 use crate::AccountId;
 use frame_support::PalletId;
-use sp_runtime::traits::{AccountIdConversion, TypedGet};
+use sp_runtime::traits::AccountIdConversion;
 
 /// Names the treasury: it receives transaction fees, dust and its part of the protocol's cut.
 pub const TREASURY: PalletId = PalletId(*b"ol/trsry");
 /// Names the stakers' pot: the stakers' share of licence money waits here.
 pub const STAKERS_POT: PalletId = PalletId(*b"ol/stake");
+/// Names the attribution pot: licence money waits here until it is settled and claimed.
+pub const ATTRIBUTION_POT: PalletId = PalletId(*b"ol/attri");
 /// Names the community reserve: all OPEN that genesis gives to nobody else. Governance alone can
 /// spend it.
 pub const COMMUNITY: PalletId = PalletId(*b"ol/commn");
@@ -24,27 +26,17 @@ pub fn stakers_pot() -> AccountId {
 	STAKERS_POT.into_account_truncating()
 }
 
+/// The account of the attribution pot.
+pub fn attribution_pot() -> AccountId {
+	ATTRIBUTION_POT.into_account_truncating()
+}
+
 /// The account of the community reserve.
 pub fn community() -> AccountId {
 	COMMUNITY.into_account_truncating()
 }
 
-/// [`treasury`] for pallet configuration.
-pub struct TreasuryAccount;
-
-impl TypedGet for TreasuryAccount {
-	type Type = AccountId;
-	fn get() -> AccountId {
-		treasury()
-	}
-}
-
-/// [`stakers_pot`] for pallet configuration.
-pub struct StakersPotAccount;
-
-impl TypedGet for StakersPotAccount {
-	type Type = AccountId;
-	fn get() -> AccountId {
-		stakers_pot()
-	}
+frame_support::parameter_types! {
+	/// [`treasury`] for pallet configuration.
+	pub TreasuryAccount: AccountId = treasury();
 }

@@ -9,9 +9,9 @@
 use crate::{
 	accounts,
 	currency::{EXISTENTIAL_DEPOSIT, OPEN, TOTAL_SUPPLY},
-	time::PRIMARY_PROBABILITY,
-	AccountId, BabeConfig, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig,
-	SessionKeys,
+	time::{MINUTES, PRIMARY_PROBABILITY},
+	AccountId, BabeConfig, Balance, BalancesConfig, LaunchConfig, RuntimeGenesisConfig,
+	SessionConfig, SessionKeys,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -84,6 +84,7 @@ impl DevelopmentValidator {
 fn allocate(mut purses: Vec<(AccountId, Balance)>) -> Vec<(AccountId, Balance)> {
 	purses.push((accounts::treasury(), EXISTENTIAL_DEPOSIT));
 	purses.push((accounts::stakers_pot(), EXISTENTIAL_DEPOSIT));
+	purses.push((accounts::attribution_pot(), EXISTENTIAL_DEPOSIT));
 	let rest = purses
 		.iter()
 		.try_fold(0 as Balance, |sum, (_, amount)| sum.checked_add(*amount))
@@ -93,7 +94,7 @@ fn allocate(mut purses: Vec<(AccountId, Balance)>) -> Vec<(AccountId, Balance)> 
 	purses
 }
 
-fn development_genesis(validators: &[DevelopmentValidator]) -> Value {
+fn development_genesis(validators: &[DevelopmentValidator], launch: LaunchConfig) -> Value {
 	let purses = PURSES
 		.iter()
 		.map(|key| (key.to_account_id(), DEVELOPMENT_PURSE))
@@ -105,6 +106,7 @@ fn development_genesis(validators: &[DevelopmentValidator]) -> Value {
 		balances: BalancesConfig {
 			balances: allocate(purses)
 		},
+		launch,
 		session: SessionConfig {
 			keys: validators
 				.iter()
@@ -114,14 +116,22 @@ fn development_genesis(validators: &[DevelopmentValidator]) -> Value {
 	})
 }
 
-/// One validator, Alice.
+/// One validator, Alice, and periods short enough to watch money go all the way in minutes.
 fn development() -> Value {
-	development_genesis(&[ALICE])
+	let launch = LaunchConfig {
+		epoch_length: Some(MINUTES / 2),
+		dispute_window: Some(3),
+		voucher_lifetime: Some(5 * MINUTES),
+		thaw_period: Some(6 * MINUTES),
+		unbonding_period: Some(10 * MINUTES),
+		..Default::default()
+	};
+	development_genesis(&[ALICE], launch)
 }
 
 /// Four validators, the fewest that keep finality when one fails.
 fn local_testnet() -> Value {
-	development_genesis(&[ALICE, BOB, CHARLIE, DAVE])
+	development_genesis(&[ALICE, BOB, CHARLIE, DAVE], LaunchConfig::default())
 }
 
 /// The preset called `id` as JSON, a patch on the default genesis configuration.

@@ -9,7 +9,7 @@
 //! - [`parameters`]: every value that governance can change;
 //! - [`fees`]: what a transaction costs and who receives it;
 //! - [`validators`]: who makes blocks, and what happens to one who misbehaves;
-//! - [`genesis`]: the presets a chain starts from;
+//! - [`genesis`] and [`launch`]: the presets a chain starts from;
 //! - [`accounts`]: the keyless accounts that hold the protocol's money;
 //! - `apis`: what the node and other clients may ask.
 
@@ -28,12 +28,13 @@ pub mod configs;
 pub mod currency;
 pub mod fees;
 pub mod genesis;
+pub mod launch;
 pub mod parameters;
 pub mod time;
 mod transactions;
 pub mod validators;
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
 	generic, impl_opaque_keys,
 	traits::{BlakeTwo256, IdentifyAccount, Verify},
@@ -151,6 +152,8 @@ mod runtime {
 	pub type Grandpa = pallet_grandpa;
 	#[runtime::pallet_index(10)]
 	pub type Parameters = pallet_parameters;
+	#[runtime::pallet_index(11)]
+	pub type Launch = crate::launch;
 
 	#[runtime::pallet_index(20)]
 	pub type Utility = pallet_utility;
@@ -158,4 +161,15 @@ mod runtime {
 	pub type Multisig = pallet_multisig;
 	#[runtime::pallet_index(22)]
 	pub type Proxy = pallet_proxy;
+
+	#[runtime::pallet_index(30)]
+	pub type Datanets = pallet_datanets;
+	#[runtime::pallet_index(31)]
+	pub type Models = pallet_models;
+	#[runtime::pallet_index(32)]
+	pub type Providers = pallet_providers;
+	#[runtime::pallet_index(33)]
+	pub type Channels = pallet_channels;
+	#[runtime::pallet_index(34)]
+	pub type Attribution = pallet_attribution;
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod consensus;
 mod money;
+mod openledger;
 mod system;
 
 pub use accounts::ProxyType;

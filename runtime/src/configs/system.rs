@@ -99,3 +99,5 @@ impl pallet_parameters::Config for Runtime {
 	type RuntimeParameters = RuntimeParameters;
 	type WeightInfo = ();
 }
+
+impl crate::launch::Config for Runtime {}

@@ -1,0 +1,164 @@
+//! What OpenLedger is about: Datanets, models, providers, channels and attribution; and how each
+//! of them learns from the others what it needs to know.
+
+use crate::{
+	accounts::{self, TreasuryAccount},
+	currency::deposit,
+	parameters::governed::{attribution, serving},
+	AccountId, Attribution, Balance, Balances, Datanets, Models, Providers, Runtime,
+	RuntimeHoldReason, System,
+};
+use frame_support::{
+	parameter_types,
+	traits::{
+		fungible::{Credit, HoldConsideration},
+		ConstU128, ConstU32, LinearStoragePrice,
+	},
+	PalletId,
+};
+use openledger_primitives::{BaseModelId, DatanetId, Payee, SnapshotVersion};
+
+/// Most bytes of a name.
+type MaxNameLen = ConstU32<64>;
+/// Most bytes of a URI or an endpoint.
+type MaxUriLen = ConstU32<256>;
+
+/// What an entry of so many bytes costs while it is stored.
+type StoragePrice =
+	LinearStoragePrice<ConstU128<{ deposit(1, 0) }>, ConstU128<{ deposit(0, 1) }>, Balance>;
+/// A deposit held for `Reason`.
+type Deposit<Reason> = HoldConsideration<AccountId, Balances, Reason, StoragePrice>;
+
+parameter_types! {
+	pub const DatanetDeposit: RuntimeHoldReason =
+		RuntimeHoldReason::Datanets(pallet_datanets::HoldReason::Datanet);
+	pub const ContributionDeposit: RuntimeHoldReason =
+		RuntimeHoldReason::Datanets(pallet_datanets::HoldReason::Contribution);
+	pub const BaseModelDeposit: RuntimeHoldReason =
+		RuntimeHoldReason::Models(pallet_models::HoldReason::BaseModel);
+	pub const AdapterDeposit: RuntimeHoldReason =
+		RuntimeHoldReason::Models(pallet_models::HoldReason::Adapter);
+	pub const ChannelDeposit: RuntimeHoldReason =
+		RuntimeHoldReason::Channels(pallet_channels::HoldReason::Deposit);
+	pub const AttributionPot: PalletId = accounts::ATTRIBUTION_POT;
+}
+
+impl pallet_datanets::Config for Runtime {
+	type BlockNumberProvider = System;
+	type ContributionConsideration = Deposit<ContributionDeposit>;
+	type DatanetConsideration = Deposit<DatanetDeposit>;
+	type MaxContributions = ConstU32<4_096>;
+	type MaxNameLen = MaxNameLen;
+	type MaxUriLen = MaxUriLen;
+	type WeightInfo = ();
+}
+
+impl pallet_models::Config for Runtime {
+	type AdapterConsideration = Deposit<AdapterDeposit>;
+	type BaseModelConsideration = Deposit<BaseModelDeposit>;
+	type MaxLineage = ConstU32<8>;
+	type MaxNameLen = MaxNameLen;
+	type MaxRate = serving::MaxRate;
+	type MaxUriLen = MaxUriLen;
+	type Snapshots = Wiring;
+	type WeightInfo = ();
+}
+
+impl pallet_providers::Config for Runtime {
+	type Bases = Wiring;
+	type BlockNumberProvider = System;
+	type Currency = Balances;
+	type MaxBases = ConstU32<16>;
+	type MaxEndpointLen = MaxUriLen;
+	type MaxRate = serving::MaxRate;
+	type MinBond = serving::MinBond;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type UnbondingPeriod = serving::UnbondingPeriod;
+	type WeightInfo = ();
+}
+
+impl pallet_channels::Config for Runtime {
+	type BlockNumberProvider = System;
+	type ChannelConsideration = Deposit<ChannelDeposit>;
+	type Currency = Balances;
+	type MaxBatch = ConstU32<200>;
+	type MaxLanes = ConstU32<256>;
+	type MaxVoucherLifetime = serving::VoucherLifetime;
+	type MinEscrow = serving::MinEscrow;
+	type Providers = Wiring;
+	type Revenue = Wiring;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type ThawPeriod = serving::ThawPeriod;
+	type WeightInfo = ();
+}
+
+impl pallet_attribution::Config for Runtime {
+	type BlockNumberProvider = System;
+	type Currency = Balances;
+	type DisputeWindow = attribution::DisputeWindow;
+	type EpochLength = attribution::EpochLength;
+	type MaxSettle = ConstU32<256>;
+	type PalletId = AttributionPot;
+	type Payees = Wiring;
+	type Providers = Wiring;
+	type Terms = attribution::SplitTerms;
+	type Treasury = TreasuryAccount;
+	type WeightInfo = ();
+}
+
+/// Answers what one pallet asks of another.
+pub struct Wiring;
+
+impl pallet_models::SnapshotInspect for Wiring {
+	fn exists(datanet: DatanetId, version: SnapshotVersion) -> bool {
+		Datanets::snapshot_exists(datanet, version)
+	}
+}
+
+impl pallet_providers::BaseInspect for Wiring {
+	fn exists(base: BaseModelId) -> bool {
+		Models::base_exists(base)
+	}
+}
+
+impl pallet_channels::ProviderInspect for Wiring {
+	fn is_active(provider: &AccountId) -> bool {
+		Providers::is_active(provider)
+	}
+}
+
+impl pallet_channels::Revenue<Credit<AccountId, Balances>> for Wiring {
+	fn collect(
+		provider: &AccountId,
+		compute: Credit<AccountId, Balances>,
+		licence: Credit<AccountId, Balances>,
+	) {
+		Attribution::collect(provider, compute, licence);
+	}
+}
+
+impl pallet_attribution::ProviderInspect for Wiring {
+	fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId> {
+		Providers::provider_of_hot_key(hot_key)
+	}
+}
+
+impl pallet_attribution::PayeeInspect for Wiring {
+	/// A contributor is paid only for a snapshot that the adapter was trained on and that holds the
+	/// contribution. Where an adapter was trained on two snapshots of one Datanet, either will do.
+	fn account_of(payee: &Payee) -> Option<AccountId> {
+		match *payee {
+			Payee::BaseOwner(base) => Models::base_owner(base),
+			Payee::AdapterOwner(adapter) => Models::adapter_owner(adapter),
+			Payee::Stakers => Some(accounts::stakers_pot()),
+			Payee::Contributor {
+				adapter,
+				datanet,
+				contribution,
+			} => Models::adapter_lineage(adapter)?
+				.into_iter()
+				.filter(|(trained_on, _)| *trained_on == datanet)
+				.find_map(|(_, version)| Datanets::payout_account(datanet, version, contribution)),
+		}
+	}
+}

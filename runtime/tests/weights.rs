@@ -1,0 +1,60 @@
+//! What fits into a block. `make bench` prints the figures.
+#![allow(clippy::unwrap_used)]
+
+use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
+use openledger_runtime::{configs::BlockWeights, Runtime};
+use pallet_attribution::WeightInfo as _;
+use pallet_channels::WeightInfo as _;
+use pallet_datanets::WeightInfo as _;
+
+/// The most an ordinary transaction may weigh.
+fn largest_transaction() -> Weight {
+	BlockWeights::get()
+		.get(DispatchClass::Normal)
+		.max_extrinsic
+		.expect("ordinary transactions are limited")
+}
+
+fn assert_fits(what: &str, weight: Weight) {
+	let limit = largest_transaction();
+	let milliseconds = |weight: Weight| weight.ref_time() / 1_000_000_000;
+	println!(
+		"{what}: {} ms of the {} ms a transaction may take ({} %)",
+		milliseconds(weight),
+		milliseconds(limit),
+		weight.ref_time() * 100 / limit.ref_time(),
+	);
+	assert!(weight.all_lte(limit), "{what} does not fit into a block");
+}
+
+#[test]
+fn the_largest_redemption_should_fit_into_a_block() {
+	let vouchers = <Runtime as pallet_channels::Config>::MaxBatch::get();
+	assert_eq!(vouchers, 200);
+	let weight = <Runtime as pallet_channels::Config>::WeightInfo::redeem(vouchers);
+	assert_fits("redeem of 200 vouchers", weight);
+}
+
+#[test]
+fn the_largest_settlement_should_fit_into_a_block() {
+	let leaves = <Runtime as pallet_attribution::Config>::MaxSettle::get();
+	let weight = <Runtime as pallet_attribution::Config>::WeightInfo::settle(leaves);
+	assert_fits(&format!("settle of {leaves} payouts"), weight);
+}
+
+#[test]
+fn a_snapshot_of_a_full_datanet_should_fit_into_a_block() {
+	let contributions = <Runtime as pallet_datanets::Config>::MaxContributions::get();
+	let weight = <Runtime as pallet_datanets::Config>::WeightInfo::snapshot(contributions);
+	assert_fits(
+		&format!("snapshot of {contributions} contributions"),
+		weight,
+	);
+}
+
+#[test]
+fn closing_a_channel_with_every_lane_should_fit_into_a_block() {
+	let lanes = <Runtime as pallet_channels::Config>::MaxLanes::get();
+	let weight = <Runtime as pallet_channels::Config>::WeightInfo::close(lanes);
+	assert_fits(&format!("close of a channel with {lanes} lanes"), weight);
+}
