@@ -494,6 +494,8 @@ impl Scheduler {
 						ended.push((*at, Err(error)));
 						continue;
 					};
+					// Counted first: whoever reads the token may look at the counter next.
+					self.shared.tokens_out.fetch_add(1, Ordering::Relaxed);
 					match advance(sequence, row, &self.limits.eos) {
 						Ok(None) => {}
 						Ok(Some(reason)) => ended.push((*at, Ok(reason))),

@@ -14,7 +14,7 @@ use std::{
 use half::{bf16, f16};
 use memmap2::Mmap;
 use rayon::prelude::*;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use crate::{config::ModelConfig, error::ModelError, gguf::Gguf, tokenizer::Tokenizer};
@@ -390,15 +390,31 @@ pub(crate) fn parse_safetensors(bytes: &[u8]) -> Result<SafeTensors<'_>, Safeten
 	if needed <= 100_000_008 && needed > bytes.len() as u64 {
 		return Err(SafetensorsProblem::Truncated { needed });
 	}
-	if let Ok((header, metadata)) = SafeTensors::read_metadata(bytes) {
-		let needed = (header as u64)
-			.saturating_add(8)
-			.saturating_add(metadata.data_len() as u64);
-		if needed > bytes.len() as u64 {
-			return Err(SafetensorsProblem::Truncated { needed });
+	SafeTensors::deserialize(bytes).map_err(|error| {
+		if let SafeTensorError::MetadataIncompleteBuffer = error {
+			let announced = announced(&bytes[8..needed as usize]).saturating_add(needed);
+			if announced > bytes.len() as u64 {
+				return SafetensorsProblem::Truncated { needed: announced };
+			}
 		}
-	}
-	SafeTensors::deserialize(bytes).map_err(|e| SafetensorsProblem::Malformed(e.to_string()))
+		SafetensorsProblem::Malformed(error.to_string())
+	})
+}
+
+/// Bytes of data that a safetensors header announces.
+fn announced(header: &[u8]) -> u64 {
+	let json: serde_json::Value = serde_json::from_slice(header).unwrap_or_default();
+	let ends = json
+		.as_object()
+		.into_iter()
+		.flatten()
+		.filter_map(|(_, tensor)| {
+			tensor
+				.get("data_offsets")
+				.and_then(|offsets| offsets.get(1))
+				.and_then(|end| end.as_u64())
+		});
+	ends.max().unwrap_or(0)
 }
 
 #[cfg(test)]
