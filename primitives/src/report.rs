@@ -110,6 +110,9 @@ impl PayoutLeaf {
 	}
 }
 
+/// A contribution and its weight in a receipt's data share; only ratios matter.
+pub type DataWeight = (DatanetId, ContributionId, u128);
+
 /// What one receipt contributes to an epoch's payouts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earning {
@@ -118,7 +121,7 @@ pub struct Earning {
 	/// The base model that answered.
 	pub base: BaseModelId,
 	/// The adapter that answered and the weights of its data contributors, if there was one.
-	pub adapter: Option<(AdapterId, Vec<(DatanetId, ContributionId, u128)>)>,
+	pub adapter: Option<(AdapterId, Vec<DataWeight>)>,
 }
 
 /// The payouts of an epoch whose pot holds `pot` units, ordered by payee, none of them zero, summing

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""The whole way of one paid answer, on real texts, a real model and a real chain.
+
+Run it by `make demo`; scripts/demo.sh does the set-up. Everything it does, a user could type: it calls
+`openledger` and an unmodified OpenAI client, and starts one node, one worker and one gateway.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from decimal import Decimal
+
+import openai
+
+HERE = pathlib.Path(__file__).resolve().parent
+OPEN = 10**18
+
+# Who takes part. The first five are development accounts with OPEN at genesis; contributors get a
+# little from Ferdie to pay deposits and fees.
+LAB, PROVIDER, PAYER, BUILDER, CURATOR, DONOR = "//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie"
+DOMAINS = {
+    "cooking": ["amara", "bruno"],
+    "medicine": ["chiara", "dmitri"],
+    "aviation": ["esther", "farid"],
+}
+PROMPTS = {
+    "cooking": "How do I make {}?",
+    "medicine": "What does the code {} cover?",
+    "aviation": "What must a pilot learn about {}?",
+}
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def step(text):
+    say(f"\n\033[1m[{time.strftime('%M:%S', time.gmtime(time.monotonic() - STARTED))}] {text}\033[0m")
+
+
+def amount(units):
+    """Units as OPEN, exact."""
+    return f"{Decimal(units) / OPEN:f}"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Demo:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.root = arguments.folder.resolve()
+        self.processes = []
+        self.names = {}
+        if self.root.exists():
+            if not (self.root / ".openledger-demo").exists():
+                sys.exit(f"demo: {self.root} exists and is not a demo's folder; choose another with --folder")
+            shutil.rmtree(self.root)
+        self.root.mkdir(parents=True)
+        (self.root / ".openledger-demo").touch()
+
+    # Processes
+
+    def start(self, name, url, *command):
+        """Starts a program with its output in a log, and waits until `url` answers."""
+        log = self.root / f"{name}.log"
+        process = subprocess.Popen(
+            [self.arguments.programs / command[0], *map(str, command[1:])], stdin=subprocess.DEVNULL,
+            stdout=log.open("w"), stderr=subprocess.STDOUT, start_new_session=True)
+        self.processes.append((name, process))
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=2) as answer:
+                    if answer.status == 200:
+                        return say(f"  {name} answers (log: {log})")
+            except OSError:
+                pass
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
+                sys.exit(f"demo: {name} did not start:\n{tail}")
+            time.sleep(0.3)
+
+    def stop(self):
+        for _, process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for _, process in reversed(self.processes):
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    # The command line
+
+    def command(self, key, *words, json_out=True):
+        options = ["--chain", self.chain, "--home", self.root / "home" / key.strip("/").replace("/", "-"), "--key", key]
+        return [self.arguments.programs / "openledger", *map(str, [*options, *(["--json"] if json_out else []), *words])]
+
+    def cli(self, key, *words):
+        """Runs `openledger WORDS` as the holder of `key` and returns its JSON."""
+        done = subprocess.run(self.command(key, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            sys.exit(f"demo: openledger {' '.join(map(str, words))} failed:\n{done.stderr}{done.stdout}")
+        return json.loads(done.stdout)
+
+    def show(self, key, *words):
+        """Runs `openledger WORDS` and shows what it prints to people."""
+        if subprocess.run(self.command(key, *words, json_out=False)).returncode != 0:
+            sys.exit(f"demo: openledger {' '.join(map(str, words))} failed")
+
+    def account(self, key, name):
+        address = self.cli(key, "keys", "show")["account"]
+        self.names[address] = name
+        return address
+
+    def until(self, what, check, seconds=600):
+        deadline = time.monotonic() + seconds
+        while not (found := check()):
+            if time.monotonic() > deadline:
+                sys.exit(f"demo: {what} did not happen within {seconds} s; the logs are in {self.root}")
+            time.sleep(2)
+        return found
+
+    # The story
+
+    def run(self):
+        step("Texts: three domains, six contributors")
+        texts = self.root / "texts"
+        subprocess.run([sys.executable, HERE / "corpora.py", texts, "--records", str(self.arguments.records)], check=True)
+
+        step("A chain of one validator")
+        rpc = free_port()
+        self.chain = f"ws://127.0.0.1:{rpc}"
+        self.start("node", f"http://127.0.0.1:{rpc}/health", "openledger-node", "--dev", "--base-path", self.root / "chain",
+                   "--rpc-port", rpc, "--port", free_port(), "--no-prometheus", "--no-telemetry", "--state-pruning", "archive")
+        for key, name in [(LAB, "Alice, base model owner, validator"), (PROVIDER, "Bob, provider"), (PAYER, "Charlie, payer"),
+                          (BUILDER, "Dave, adapter owner"), (CURATOR, "Eve, curator"), (DONOR, "Ferdie")]:
+            self.account(key, name)
+        for domain, contributors in DOMAINS.items():
+            for name in contributors:
+                address = self.account(f"//{name}", f"{name}, contributor ({domain})")
+                self.cli(DONOR, "account", "send", address, "100")
+
+        self.datanets(texts)
+        self.adapters()
+        self.serve()
+        before = self.cli(PAYER, "account", "list")
+        answers = self.chat()
+        self.settle()
+        self.explain(answers)
+        self.balance(before)
+
+    def datanets(self, texts):
+        step("Datanets: contributors offer records, the curator accepts them, a snapshot freezes them")
+        self.snapshots = {}
+        for domain, contributors in DOMAINS.items():
+            licence = (texts / domain / "LICENCE.md").read_text().split()[0]
+            datanet = self.cli(CURATOR, "datanet", "create", domain, "--licence", licence)["datanet"]
+            for name in contributors:
+                offered = self.cli(f"//{name}", "datanet", "contribute", datanet, texts / domain / name)
+                self.cli(CURATOR, "datanet", "accept", datanet, offered["contribution"])
+            version = self.cli(CURATOR, "datanet", "snapshot", datanet)["version"]
+            self.snapshots[domain] = f"{datanet}@{version}"
+            say(f"  {domain}: Datanet {datanet}, licence {licence}, snapshot {version} of {', '.join(contributors)}")
+
+    def adapters(self):
+        step("The base model, registered by its hash")
+        self.base = "smollm2-135m"
+        self.cli(LAB, "model", "register", self.base, "--file", self.arguments.model, "--licence", "Apache-2.0",
+                 "--rate-in", "0.2", "--rate-out", "0.4")
+        step("Fine-tuning three adapters")
+        self.folders = {}
+        for domain, snapshot in self.snapshots.items():
+            say(f"  {domain}: LoRA on snapshot {snapshot}")
+            self.folders[domain] = self.root / "adapters" / domain
+            self.show(BUILDER, "train", "--datanet", snapshot, "--base", self.arguments.model, "--out", self.folders[domain],
+                      *self.arguments.train.split())
+
+    def serve(self):
+        step("A provider bonds, and its worker starts")
+        grpc, http, gateway = free_port(), free_port(), free_port()
+        hot = self.account("//Bob//hot", "Bob's hot key")
+        self.cli(PROVIDER, "account", "send", hot, "100")
+        self.cli(PROVIDER, "provider", "register", "--hot-key", hot, "--endpoint", f"http://127.0.0.1:{grpc}", "--bond", "1000",
+                 "--base", self.base, "--rate-in", "1", "--rate-out", "2")
+        self.start("worker", f"http://127.0.0.1:{http}/health", "openledger-worker", "serve", "--model", self.arguments.model,
+                   "--store", self.root / "worker" / "store", "--data", self.root / "worker" / "data", "--chain", self.chain,
+                   "--key", "//Bob//hot", "--grpc", f"127.0.0.1:{grpc}", "--http", f"127.0.0.1:{http}", "--redeem-every", "12")
+        step("The adapters, registered with their lineage and sent to the provider")
+        for domain, folder in self.folders.items():
+            self.cli(BUILDER, "adapter", "register", domain, "--dir", folder, "--base", self.base, "--algorithm", "span-sa",
+                     "--rate-in", "0.3", "--rate-out", "0.6", "--push")
+            say(f"  {domain}")
+        step("The payer's gateway: the OpenAI API on localhost")
+        self.gateway = f"http://127.0.0.1:{gateway}"
+        home = self.command(PAYER, "gateway", "--listen", f"127.0.0.1:{gateway}", "--escrow", "100", json_out=False)
+        self.start("gateway", f"{self.gateway}/health", "openledger", *home[1:])
+
+    def chat(self):
+        step("24 concurrent chats over three adapters and the bare base, by an unmodified OpenAI client")
+        client = openai.AsyncOpenAI(base_url=f"{self.gateway}/v1", api_key="not needed", timeout=600, max_retries=0)
+        requests = []
+        for domain, contributors in DOMAINS.items():
+            questions = []
+            for name in contributors:
+                for path in sorted((self.root / "texts" / domain / name).glob("*.txt")):
+                    questions.append(path.read_text().splitlines()[0])
+            requests += [(domain, question) for question in questions[:: max(1, len(questions) // 6)][:6]]
+            requests.append((self.base, questions[0]))
+        requests += [(self.base, "What is the capital of France? Answer in one sentence.")] * (24 - len(requests))
+
+        async def ask(number, model, question):
+            stream = number % 2 == 0
+            began = time.monotonic()
+            answer = await client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": question}], max_tokens=96, temperature=0, stream=stream,
+                **({"stream_options": {"include_usage": True}} if stream else {}))
+            if stream:
+                text, usage, name = "", None, None
+                async for chunk in answer:
+                    name = chunk.id
+                    usage = chunk.usage or usage
+                    for choice in chunk.choices:
+                        text += choice.delta.content or ""
+            else:
+                text, usage, name = answer.choices[0].message.content, answer.usage, answer.id
+            return {"model": model, "question": question, "text": text, "id": name, "in": usage.prompt_tokens,
+                    "out": usage.completion_tokens, "seconds": time.monotonic() - began}
+
+        async def ask_all():
+            return await asyncio.gather(*(ask(number, *request) for number, request in enumerate(requests)))
+
+        began = time.monotonic()
+        answers = asyncio.run(ask_all())
+        seconds = time.monotonic() - began
+        written = sum(answer["out"] for answer in answers)
+        say(f"  {len(answers)} answers, {written} tokens written in {seconds:.1f} s: {written / seconds:.0f} tokens/s together")
+        for answer in answers[:: 6]:
+            say(f"  {answer['model']:14} {answer['question'][:60]}\n  {'':14} → {' '.join(answer['text'].split())[:100]}")
+        return answers
+
+    def settle(self):
+        step("Vouchers are redeemed, the epoch ends, its report is posted and waits out the window, credits are settled")
+        totals = lambda: self.cli(PAYER, "network")["totals"]
+        redeemed = self.until("redemption", lambda: int(totals()["redeemed"]) and totals())
+        say(f"  redeemed so far: {amount(redeemed['redeemed'])} OPEN, of which licences {amount(redeemed['licence'])}")
+        credits = self.until("settlement", lambda: int((now := totals())["credited"]) and int(now["credited"]) == int(now["licence"]) and now, 900)
+        say(f"  credited: {amount(credits['credited'])} OPEN")
+        step("Everybody claims")
+        for domain, contributors in DOMAINS.items():
+            for name in contributors:
+                self.claim(f"//{name}", name)
+        for key, name in [(LAB, "Alice"), (BUILDER, "Dave")]:
+            self.claim(key, name)
+
+    def claim(self, key, name):
+        owed = int(self.cli(key, "rewards", "show")["credit"])
+        if owed:
+            self.cli(key, "rewards", "claim")
+        say(f"  {name:8} {amount(owed)} OPEN")
+
+    def explain(self, answers):
+        # The answer with most quoted from the records is the most telling one.
+        best = max((answer for answer in answers if answer["model"] in DOMAINS),
+                   key=lambda answer: len(self.cli(PAYER, "receipt", "show", answer["id"])["spans"]))
+        step("One answer, its receipt, and who was paid for it and why")
+        say(f"  Asked {best['model']}: {best['question']}\n  Answer: {best['text'].strip()}\n")
+        self.show(PAYER, "receipt", "show", best["id"])
+
+    def balance(self, before):
+        step("Every account, before the first chat and now")
+        after = self.cli(PAYER, "account", "list")
+        held = lambda listing: {row["account"]: int(row["free"]) + int(row["reserved"]) for row in listing["accounts"]}
+        was, now = held(before), held(after)
+        say(f"  {'account':44} {'before, OPEN':>34} {'after, OPEN':>34} {'change, OPEN':>28}")
+        for address in sorted({*was, *now}, key=lambda address: self.names.get(address, "~" + address)):
+            change = now.get(address, 0) - was.get(address, 0)
+            name = self.names.get(address, address)
+            say(f"  {name[:44]:44} {amount(was.get(address, 0)):>34} {amount(now.get(address, 0)):>34} {amount(change):>28}")
+        total = sum(now.values()) - sum(was.values())
+        burnt = int(self.cli(PAYER, "network")["totals"]["burnt"])
+        say(f"  {'sum of all changes':44} {'':34} {'':34} {amount(total):>28}")
+        say(f"  {'burnt by the protocol':44} {'':34} {'':34} {amount(burnt):>28}")
+        for listing, sums in [(before, was), (after, now)]:
+            if sum(sums.values()) != int(listing["issuance"]):
+                sys.exit("demo: the accounts do not add up to the supply")
+        if total != -burnt:
+            sys.exit("demo: the changes do not add up to what was burnt")
+        say("  The table balances to the last unit.")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the three programs")
+    parser.add_argument("--model", type=pathlib.Path, required=True, help="the base model, a GGUF file")
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".demo"), help="where everything is kept")
+    parser.add_argument("--records", type=int, default=24, help="records for each contributor")
+    parser.add_argument("--train", default="", help="more options for `openledger train`")
+    parser.add_argument("--keep", action="store_true", help="leave the network running at the end")
+    demo = Demo(parser.parse_args())
+    try:
+        demo.run()
+        if demo.arguments.keep:
+            step("Left running; stop it with Ctrl-C")
+            say(f"  node     {demo.chain}\n  gateway  {demo.gateway}/v1  (any OpenAI client, any API key)\n  homes    {demo.root / 'home'}")
+            signal.pause()
+    except KeyboardInterrupt:
+        say()
+    finally:
+        demo.stop()
+
+
+STARTED = time.monotonic()
+if __name__ == "__main__":
+    main()
