@@ -64,6 +64,8 @@ use openledger_primitives::{
 };
 
 /// The pallet.
+// The macros expand to `expect`s that hold for every pallet in a runtime.
+#[allow(clippy::expect_used)]
 #[frame::pallet]
 pub mod pallet {
 	use super::*;

@@ -65,7 +65,7 @@ pub struct Delegate {
 impl Delegate {
 	/// What its vouchers may still draw, in units.
 	pub fn left(&self) -> Balance {
-		self.limit.checked_sub(self.spent).unwrap_or_default()
+		self.limit.saturating_sub(self.spent)
 	}
 }
 
@@ -119,10 +119,11 @@ impl LaneState {
 
 	/// What `voucher` owes beyond what was redeemed: more in all, and no part of it less.
 	pub fn due(&self, voucher: &Voucher) -> Result<Payment, SkipReason> {
-		let amount = voucher.amount.checked_sub(self.amount).unwrap_or_default();
-		if amount == 0 {
-			return Err(SkipReason::Stale);
-		}
+		let amount = voucher
+			.amount
+			.checked_sub(self.amount)
+			.filter(|amount| *amount > 0)
+			.ok_or(SkipReason::Stale)?;
 		// With the licence claimed no greater than the amount, `amount - licence` cannot fail, and
 		// the compute part falls behind exactly when the licence part outgrows the amount.
 		let licence = voucher
