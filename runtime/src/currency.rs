@@ -26,5 +26,7 @@ pub const EXISTENTIAL_DEPOSIT: Balance = MILLI_OPEN;
 /// Deposit for keeping `items` storage entries of `bytes` in all. It is held, not spent: removing
 /// the entries returns it.
 pub const fn deposit(items: u32, bytes: u32) -> Balance {
-	items as Balance * 100 * MILLI_OPEN + bytes as Balance * 100 * MICRO_OPEN
+	let for_items = (items as Balance).saturating_mul(100 * MILLI_OPEN);
+	let for_bytes = (bytes as Balance).saturating_mul(100 * MICRO_OPEN);
+	for_items.saturating_add(for_bytes)
 }

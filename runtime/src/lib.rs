@@ -14,7 +14,7 @@
 //! - `apis`: what the node and other clients may ask.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 #![recursion_limit = "512"]
 
 #[cfg(feature = "std")]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{chain_from_preset, preset_names};
+use common::{chain_from_preset, check_invariants, preset_names};
 use frame_support::traits::fungible::Inspect;
 use openledger_runtime::{
 	accounts, configs::MAX_BLOCK_WEIGHT, currency::*, Babe, Balances, Grandpa, Historical, Runtime,
@@ -19,6 +19,7 @@ fn every_preset_should_issue_exactly_the_supply() {
 			let held: u128 = accounts.map(|who| Balances::total_balance(&who)).sum();
 			assert_eq!(Balances::total_issuance(), 1_000_000_000 * OPEN, "{preset}");
 			assert_eq!(held, Balances::total_issuance(), "{preset}");
+			check_invariants();
 		});
 	}
 }

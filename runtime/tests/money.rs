@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::chain_from_preset;
+use common::{chain_from_preset, check_invariants};
 use frame_support::{
 	assert_noop, assert_ok,
 	traits::{fungible::Inspect, Hooks},
@@ -230,6 +230,7 @@ fn a_payers_money_should_reach_everybody_who_earned_it_and_none_should_be_lost()
 		let waiting_for_stakers = Balances::balance(&accounts::attribution_pot());
 		assert_eq!(waiting_for_stakers, EXISTENTIAL_DEPOSIT + share(10));
 		assert_eq!(Balances::total_issuance(), TOTAL_SUPPLY - cut / 2);
+		check_invariants();
 	});
 }
 
@@ -281,6 +282,7 @@ fn a_contribution_outside_the_adapters_snapshots_should_have_no_payee() {
 		assert_eq!(account_of(ADAPTER, DATANET, 1), None);
 		assert_eq!(account_of(ADAPTER, DATANET + 1, 0), None);
 		assert_eq!(account_of(ADAPTER + 1, DATANET, 0), None);
+		check_invariants();
 	});
 }
 

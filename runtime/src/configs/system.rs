@@ -31,13 +31,17 @@ pub const MAX_BLOCK_LENGTH: u32 = 5 * 1024 * 1024;
 /// Part of a block assumed to be taken by hooks, until benchmarks say better.
 const HOOKS_RATIO: Perbill = Perbill::from_percent(5);
 
+fn normal_block_weight() -> Weight {
+	MAX_BLOCK_WEIGHT.set_ref_time(NORMAL_RATIO.mul_floor(MAX_BLOCK_WEIGHT.ref_time()))
+}
+
 parameter_types! {
 	pub const Version: RuntimeVersion = VERSION;
 	pub const BlockHashCount: u32 = 2_400;
 	pub const SS58Prefix: u16 = SS58_PREFIX as u16;
 	pub BlockLength: limits::BlockLength = limits::BlockLength::builder()
 		.max_length(MAX_BLOCK_LENGTH)
-		.modify_max_length_for_class(DispatchClass::Normal, |max| *max = NORMAL_RATIO * *max)
+		.modify_max_length_for_class(DispatchClass::Normal, |max| *max = NORMAL_RATIO.mul_floor(*max))
 		.build();
 	pub BlockWeights: limits::BlockWeights = limits::BlockWeights::builder()
 		.base_block(BlockExecutionWeight::get())
@@ -45,11 +49,11 @@ parameter_types! {
 			weights.base_extrinsic = ExtrinsicBaseWeight::get();
 		})
 		.for_class(DispatchClass::Normal, |weights| {
-			weights.max_total = Some(NORMAL_RATIO * MAX_BLOCK_WEIGHT);
+			weights.max_total = Some(normal_block_weight());
 		})
 		.for_class(DispatchClass::Operational, |weights| {
 			weights.max_total = Some(MAX_BLOCK_WEIGHT);
-			weights.reserved = Some(MAX_BLOCK_WEIGHT.saturating_sub(NORMAL_RATIO * MAX_BLOCK_WEIGHT));
+			weights.reserved = Some(MAX_BLOCK_WEIGHT.saturating_sub(normal_block_weight()));
 		})
 		.avg_block_initialization(HOOKS_RATIO)
 		.build_or_panic();

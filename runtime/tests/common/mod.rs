@@ -1,5 +1,7 @@
 //! What the runtime's tests share.
 
+#![allow(clippy::unwrap_used, dead_code)]
+
 use openledger_runtime::{genesis, RuntimeGenesisConfig};
 use sp_io::TestExternalities;
 use sp_runtime::BuildStorage;
@@ -11,6 +13,20 @@ pub fn chain_from_preset(id: &str) -> TestExternalities {
 	let config = merge(default, serde_json::from_slice(&patch).unwrap());
 	let config: RuntimeGenesisConfig = serde_json::from_value(config).unwrap();
 	config.build_storage().unwrap().into()
+}
+
+/// Checks every pallet's invariants, where this is built with `--features try-runtime`.
+pub fn check_invariants() {
+	#[cfg(feature = "try-runtime")]
+	{
+		use frame_support::traits::{TryState, TryStateSelect};
+		use openledger_runtime::{AllPalletsWithSystem, BlockNumber, System};
+		<AllPalletsWithSystem as TryState<BlockNumber>>::try_state(
+			System::block_number(),
+			TryStateSelect::All,
+		)
+		.unwrap();
+	}
 }
 
 /// Every preset the runtime offers.
