@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Keyring } from '@polkadot/api';
-import { compactAddLength, compactStripLength, hexToU8a, stringToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
+import { compactAddLength, compactStripLength, hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { cryptoWaitReady } from '@polkadot/util-crypto';
 import { connect, find, submit } from './lib/node.mjs';
 import { leaf, tree, u128, voucherDigest, wrap } from './lib/protocol.mjs';
@@ -82,7 +82,7 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     state.base = find(await submit(api, base, alice), 'models', 'BaseRegistered').base.toNumber();
     const adapter = api.tx.models.registerAdapter({
       name: `soups-${unique}`, base: state.base, weights: u8aToHex(crypto.getRandomValues(new Uint8Array(32))), config: hash(5), rank: 8, targets: ['q_proj', 'v_proj'],
-      lineage: [[state.datanet, 1]], manifest: hash(6), algorithm: 0, index: hash(7), uri: '', rate,
+      lineage: [[state.datanet, 1]], manifest: hash(6), algorithm: 0, index: hash(7), uri: 'https://example.org/soups', rate,
     });
     state.adapter = find(await submit(api, adapter, dave), 'models', 'AdapterRegistered').adapter.toNumber();
   });
@@ -105,10 +105,11 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     };
     const wallet = (message) => ({ Sr25519: eve.sign(message) });
     const { valid_until: validUntil, ...rest } = voucher;
-    const signed = (message) => ({ voucher: { ...rest, validUntil }, signature: wallet(message) });
+    const signed = (message, lane = 0) => ({ voucher: { ...rest, lane, validUntil }, signature: wallet(message) });
     const digest = voucherDigest(voucher);
-    const batch = [signed(wrap(digest)), signed(digest), signed(stringToU8a('something else'))];
-    const events = await submit(api, api.tx.channels.redeem(batch), charlie);
+    // A good one, the same again, and one whose signature is for another lane.
+    const batch = [signed(wrap(digest)), signed(digest), signed(digest, 1)];
+    const events = await submit(api, api.tx.channels.redeem(batch), charlie, 'isFinalized');
     const redeemed = find(events, 'channels', 'Redeemed');
     assert.equal(redeemed.compute.toBigInt(), 5n * OPEN);
     assert.equal(redeemed.licence.toBigInt(), 3n * OPEN);
@@ -148,7 +149,7 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     const settle = api.tx.attribution.settle(bob.address, state.epoch, leaves, []);
     await assert.rejects(submit(api, settle, alice), /attribution\.WindowOpen/);
     await untilBlock(api, reported.openAt.toNumber());
-    find(await submit(api, settle, alice), 'attribution', 'Settled');
+    find(await submit(api, settle, alice, 'isFinalized'), 'attribution', 'Settled');
     const before = (await api.query.system.account(charlie.address)).data.free.toBigInt();
     const claimed = find(await submit(api, api.tx.attribution.claim(charlie.address), alice), 'attribution', 'Claimed');
     const after = (await api.query.system.account(charlie.address)).data.free.toBigInt();

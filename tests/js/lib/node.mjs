@@ -21,6 +21,15 @@ function binary() {
   return path;
 }
 
+async function untilHealthy(url) {
+  for (let tries = 0; tries < 240; tries++) {
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error(`no node answers at ${url}`);
+}
+
 // Resolves to { api, stop }.
 export async function connect() {
   let url = process.env.OPENLEDGER_WS;
@@ -30,6 +39,7 @@ export async function connect() {
     const args = ['--dev', '--tmp', '--rpc-port', rpc, '--port', p2p, '--no-prometheus', '--no-telemetry'];
     child = spawn(binary(), args.map(String), { stdio: 'ignore' });
     url = `ws://127.0.0.1:${rpc}`;
+    await untilHealthy(`http://127.0.0.1:${rpc}/health`);
   }
   const provider = new WsProvider(url, 500);
   const api = await ApiPromise.create({ provider, noInitWarn: true });
@@ -40,8 +50,9 @@ export async function connect() {
   return { api, url, stop };
 }
 
-// Signs and sends `call`, waits until it is final, and returns its events; throws the named error.
-export function submit(api, call, signer) {
+// Signs and sends `call`, waits until it is in a block or final, and returns its events; throws the
+// named error.
+export function submit(api, call, signer, until = 'isInBlock') {
   return new Promise((resolve, reject) => {
     call
       .signAndSend(signer, ({ status, events, dispatchError, isError }) => {
@@ -50,7 +61,7 @@ export function submit(api, call, signer) {
           reject(new Error(`${section}.${name}: ${docs.join(' ')}`));
         } else if (dispatchError || isError) {
           reject(new Error(dispatchError ? dispatchError.toString() : status.toString()));
-        } else if (status.isFinalized) {
+        } else if (status[until]) {
           resolve(events.map(({ event }) => event));
         }
       })
