@@ -133,6 +133,7 @@ struct Line {
 
 impl Records {
 	/// Takes `texts` in their order.
+	#[allow(clippy::new_ret_no_self)]
 	pub fn new(texts: impl IntoIterator<Item = String>) -> Result<Gathered, SnapshotError> {
 		let named = texts
 			.into_iter()

@@ -76,7 +76,7 @@ fn main() {
 			};
 			let prompt = model
 				.tokenizer
-				.apply_chat_template(&[message.clone()], true)
+				.apply_chat_template(std::slice::from_ref(&message), true)
 				.unwrap();
 			let prompt = model.tokenizer.encode_prompt(&prompt).unwrap();
 			let mut written = Vec::new();

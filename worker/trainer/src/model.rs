@@ -205,6 +205,9 @@ impl Base {
 	}
 }
 
+/// Name -> shape and values, row by row.
+pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
 /// The LoRA matrices, the only thing that is trained.
 pub struct Adapter {
 	/// By block and PEFT module name: `A: [rank, in]`, `B: [out, rank]`.
@@ -279,7 +282,7 @@ impl Adapter {
 	}
 
 	/// The matrices by their PEFT names, with shape and values.
-	pub fn tensors(&self) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>> {
+	pub fn tensors(&self) -> Result<NamedTensors> {
 		let mut tensors = BTreeMap::new();
 		for ((layer, module), (a, b)) in &self.sites {
 			let path = path(*layer, module);
