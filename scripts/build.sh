@@ -6,5 +6,6 @@ cd "$(dirname "$0")/.."
 
 toolchain=$(scripts/wasm-toolchain.sh)
 eval "$toolchain"
-cargo build --locked -p openledger-node -p openledger-worker -p openledger-cli
+# The whole workspace, so that the tests find every crate compiled with the same features.
+cargo build --locked --workspace --bins
 realpath "${CARGO_TARGET_DIR:-target}/debug"
