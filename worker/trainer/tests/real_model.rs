@@ -73,7 +73,13 @@ fn adapter_should_learn_and_work_in_the_engine() {
 	};
 	let snapshot = snapshot();
 	let mut steps = 0;
-	let trained = train(&model, &[snapshot.clone()], &settings, &mut |_| steps += 1).unwrap();
+	let trained = train(
+		&model,
+		std::slice::from_ref(&snapshot),
+		&settings,
+		&mut |_| steps += 1,
+	)
+	.unwrap();
 	assert_eq!(steps, settings.steps);
 	let (before, after) = trained.held_out.unwrap();
 	assert!(
@@ -86,7 +92,13 @@ fn adapter_should_learn_and_work_in_the_engine() {
 		trained.losses
 	);
 
-	let again = train(&model, &[snapshot.clone()], &settings, &mut |_| {}).unwrap();
+	let again = train(
+		&model,
+		std::slice::from_ref(&snapshot),
+		&settings,
+		&mut |_| {},
+	)
+	.unwrap();
 	assert_eq!(trained.weights().unwrap(), again.weights().unwrap());
 
 	let folder = tempfile::tempdir().unwrap();
