@@ -1,0 +1,289 @@
+//! From the name in a request to the model that answers it, and what a token of it costs.
+
+use crate::{
+	error::Refusal,
+	files::{Files, Registered},
+	generator::Generator,
+	store::Block,
+	view::{Named, View},
+};
+use openledger_client::types::{Adapter, AdapterState, ProviderState};
+use openledger_engine::{
+	store::{CONFIG_FILE, WEIGHTS_FILE},
+	AdapterKey,
+};
+use openledger_primitives::{
+	content_hash, AccountId, AdapterId, AlgorithmId, BaseModelId, Hash, Price, QuoteId, Rate,
+};
+use std::{
+	collections::BTreeMap,
+	path::Path,
+	sync::{Arc, Mutex, PoisonError},
+	time::{Duration, Instant},
+};
+
+/// How long an offline worker remembers what is in its store before a name it does not know makes it
+/// look again.
+const RESCAN: Duration = Duration::from_secs(1);
+
+/// An adapter that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedAdapter {
+	/// Its id on the chain.
+	pub id: Option<AdapterId>,
+	/// Its files, for the engine.
+	pub key: AdapterKey,
+	/// The algorithm that attributes its answers.
+	pub algorithm: AlgorithmId,
+	/// Content hash of its attribution index.
+	pub index: Hash,
+}
+
+/// A model that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+	/// The name that was asked for.
+	pub name: String,
+	/// The base model on the chain; 0 without a chain.
+	pub base: BaseModelId,
+	/// The adapter; `None` for the bare base model.
+	pub adapter: Option<ServedAdapter>,
+	/// What a token costs.
+	pub price: Price,
+	/// The quote in force.
+	pub quote: QuoteId,
+}
+
+/// What a worker on a chain serves.
+pub struct OnChain {
+	/// The chain, read once per block.
+	pub view: Arc<View>,
+	/// The files.
+	pub files: Arc<Files>,
+	/// The provider.
+	pub provider: AccountId,
+	/// The base model.
+	pub base: BaseModelId,
+	/// All adapters of the newest block that was asked for.
+	pub all: Mutex<(Hash, Arc<Vec<Adapter>>)>,
+}
+
+impl OnChain {
+	/// A worker of `provider` that serves `base`.
+	pub fn new(view: Arc<View>, files: Arc<Files>, provider: AccountId, base: BaseModelId) -> Self {
+		Self {
+			view,
+			files,
+			provider,
+			base,
+			all: Mutex::default(),
+		}
+	}
+
+	/// The adapter of that name, whether or not it can be served.
+	pub async fn adapter(&self, block: Block, name: &str) -> Result<Arc<Adapter>, Refusal> {
+		match self.view.named(block, name).await? {
+			Some(Named::Adapter(adapter)) => Ok(adapter),
+			Some(Named::Base(_)) => Err(Refusal::BadRequest(format!(
+				"{name:?} is a base model, not an adapter"
+			))),
+			None => Err(Refusal::UnknownModel(name.to_owned())),
+		}
+	}
+
+	/// The model of that name, if this worker can serve it now.
+	pub async fn resolve(&self, block: Block, name: &str) -> Result<Served, Refusal> {
+		let named = self
+			.view
+			.named(block, name)
+			.await?
+			.ok_or_else(|| Refusal::UnknownModel(name.to_owned()))?;
+		let base = match &named {
+			Named::Base(id) => *id,
+			Named::Adapter(adapter) => adapter.base,
+		};
+		if base != self.base {
+			return Err(Refusal::OtherBase(name.to_owned()));
+		}
+		let missing = |what: &str| Refusal::Chain(format!("the chain does not have {what}"));
+		let model = self
+			.view
+			.base(block, base)
+			.await?
+			.ok_or_else(|| missing("the base model"))?;
+		let provider = self
+			.view
+			.provider(block, &self.provider)
+			.await?
+			.ok_or_else(|| missing("this worker's provider any more"))?;
+		if provider.state != ProviderState::Active {
+			return Err(Refusal::ShuttingDown);
+		}
+		let (adapter, rate) = match &named {
+			Named::Base(_) => (None, Rate::default()),
+			Named::Adapter(adapter) => {
+				if adapter.state != AdapterState::Active {
+					return Err(Refusal::ModelRetired(name.to_owned()));
+				}
+				let registered = registered(adapter);
+				if let Some(file) = self.files.missing(&registered) {
+					return Err(Refusal::AdapterMissing {
+						model: name.to_owned(),
+						file,
+					});
+				}
+				let served = ServedAdapter {
+					id: Some(adapter.id),
+					key: registered.key(),
+					algorithm: adapter.algorithm,
+					index: adapter.index,
+				};
+				(Some(served), adapter.rate)
+			}
+		};
+		Ok(Served {
+			name: name.to_owned(),
+			base,
+			adapter,
+			price: Price {
+				compute: provider.quote.rate,
+				licence: model
+					.rate
+					.checked_add(&rate)
+					.ok_or(Refusal::PriceOverflow)?,
+			},
+			quote: provider.quote.id,
+		})
+	}
+
+	/// Every active adapter over the served base, with its name.
+	pub async fn adapters(&self, block: Block) -> Result<Arc<Vec<Adapter>>, Refusal> {
+		let lock = || self.all.lock().unwrap_or_else(PoisonError::into_inner);
+		{
+			let all = lock();
+			if all.0 == block.hash {
+				return Ok(all.1.clone());
+			}
+		}
+		let mut found = self.view.chain().adapters(block.hash).await?;
+		found.retain(|adapter| adapter.base == self.base && adapter.state == AdapterState::Active);
+		let found = Arc::new(found);
+		*lock() = (block.hash, found.clone());
+		Ok(found)
+	}
+}
+
+/// The hashes that an adapter's files must have.
+pub fn registered(adapter: &Adapter) -> Registered {
+	Registered {
+		weights: adapter.weights,
+		config: adapter.config,
+		index: adapter.index,
+	}
+}
+
+#[derive(Default)]
+struct Scan {
+	names: BTreeMap<String, AdapterKey>,
+	at: Option<Instant>,
+}
+
+/// What a worker without a chain serves: the base model, and every folder of its store by its name.
+pub struct Offline {
+	base: String,
+	generator: Arc<dyn Generator>,
+	scan: Mutex<Scan>,
+}
+
+impl Offline {
+	/// A worker that calls its base model `base`.
+	pub fn new(base: String, generator: Arc<dyn Generator>) -> Self {
+		Self {
+			base,
+			generator,
+			scan: Mutex::default(),
+		}
+	}
+
+	/// The model of that name.
+	pub fn resolve(&self, name: &str) -> Result<Served, Refusal> {
+		let adapter = if name == self.base {
+			None
+		} else {
+			let key = self.names().get(name).copied();
+			Some(key.ok_or_else(|| Refusal::UnknownModel(name.to_owned()))?)
+		};
+		Ok(Served {
+			name: name.to_owned(),
+			base: 0,
+			adapter: adapter.map(|key| ServedAdapter {
+				id: None,
+				key,
+				algorithm: 0,
+				index: Hash::zero(),
+			}),
+			price: Price::default(),
+			quote: 0,
+		})
+	}
+
+	/// The base model's name.
+	pub fn base(&self) -> &str {
+		&self.base
+	}
+
+	/// The adapters by name.
+	pub fn names(&self) -> BTreeMap<String, AdapterKey> {
+		let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
+		if scan.at.is_none_or(|at| at.elapsed() >= RESCAN) {
+			scan.names = self.read(&scan.names);
+			scan.at = Some(Instant::now());
+		}
+		scan.names.clone()
+	}
+
+	/// A folder that is not named by its hash is imported under its name; the import stays beside it.
+	fn read(&self, known: &BTreeMap<String, AdapterKey>) -> BTreeMap<String, AdapterKey> {
+		let Ok(folders) = std::fs::read_dir(self.generator.store()) else {
+			return BTreeMap::new();
+		};
+		folders
+			.filter_map(|folder| {
+				let path = folder.ok()?.path();
+				let name = path.file_name()?.to_str()?.to_owned();
+				let whole = [WEIGHTS_FILE, CONFIG_FILE]
+					.iter()
+					.all(|f| path.join(f).is_file());
+				if name.starts_with('.') || !whole {
+					return None;
+				}
+				if let Some(key) = known.get(&name) {
+					return Some((name, *key));
+				}
+				match self.key(&name, &path) {
+					Ok(key) => Some((name, key)),
+					Err(error) => {
+						tracing::warn!(folder = name, %error, "a folder of the store cannot be used");
+						None
+					}
+				}
+			})
+			.collect()
+	}
+
+	fn key(&self, name: &str, path: &Path) -> Result<AdapterKey, Refusal> {
+		let weights = hex::decode(name)
+			.ok()
+			.and_then(|bytes| bytes.try_into().ok());
+		let Some(weights) = weights else {
+			return self.generator.import(path);
+		};
+		let file = path.join(CONFIG_FILE);
+		let config = std::fs::read(&file)
+			.map_err(|error| Refusal::Store(format!("{}: {error}", file.display())))?;
+		Ok(AdapterKey {
+			weights,
+			config: content_hash(&config).0,
+		})
+	}
+}

@@ -1,0 +1,496 @@
+//! The gRPC services: `Inference`, `Adapters`, `Receipts`.
+
+use crate::{
+	answer::{self, wire_rate},
+	catalog::{registered, ServedAdapter},
+	error::Refusal,
+	files::{Incoming, Registered},
+	payee::Payee,
+	reporter::payouts_of,
+	store::{EpochReport, ReceiptRecord},
+	worker::{Input, Mode, Wanted, Worker},
+};
+use codec::Encode;
+use openledger_engine::{AdapterKey, Sampling};
+use openledger_primitives::{report::receipts_tree, Hash};
+use openledger_proto::v1::{
+	adapters_server::Adapters, get_receipt_request::Key, inference_server::Inference,
+	quote_request, receipts_server::Receipts, upload_request, AdapterRequest, AdapterStatus,
+	Earned, GenerateRequest, GenerateResponse, GetReceiptRequest, ListAdaptersRequest,
+	ListAdaptersResponse, PinAdapterRequest, QuoteRequest, QuoteResponse, ReceiptDetail,
+	ReportDetail, ReportRequest, UploadRequest,
+};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, Semaphore};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{async_trait, Request, Response, Status, Streaming};
+
+/// Frames that wait for a slow client before the answer does.
+const FRAMES: usize = 64;
+
+/// Files that are received at a time.
+const UPLOADS: usize = 4;
+
+/// How long a sender may pause within a file.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// The services of one worker. Cloning is cheap.
+#[derive(Clone)]
+pub struct Services {
+	worker: Arc<Worker>,
+	uploads: Arc<Semaphore>,
+}
+
+impl Services {
+	/// The services of `worker`.
+	pub fn new(worker: Arc<Worker>) -> Self {
+		Self {
+			worker,
+			uploads: Arc::new(Semaphore::new(UPLOADS)),
+		}
+	}
+
+	fn answered<T>(&self, result: Result<T, Refusal>, call: &str) -> Result<Response<T>, Status> {
+		result.map(Response::new).map_err(|refusal| {
+			self.worker.refused(&refusal, call);
+			refusal.status()
+		})
+	}
+
+	fn payee(&self) -> Result<&Arc<Payee>, Refusal> {
+		match &self.worker.mode {
+			Mode::Paid(payee) => Ok(payee),
+			Mode::Offline(_) => Err(Refusal::Offline),
+		}
+	}
+
+	async fn quote_for(&self, request: QuoteRequest) -> Result<QuoteResponse, Refusal> {
+		let input = match request.input {
+			Some(quote_request::Input::Chat(chat)) => answer::input_of(chat),
+			Some(quote_request::Input::Prompt(text)) => Input::Prompt(text),
+			None => {
+				return Err(Refusal::BadRequest(
+					"neither `chat` nor `prompt` is given".into(),
+				))
+			}
+		};
+		let ready = self
+			.worker
+			.ready(Wanted {
+				model: request.model,
+				input,
+				sampling: Sampling::default(),
+				max_tokens: request.max_tokens,
+				stop: Vec::new(),
+			})
+			.await?;
+		let price = ready.model.price;
+		let total = |tokens_out| {
+			price
+				.charge(ready.tokens_in(), tokens_out)
+				.and_then(|(compute, licence)| compute.checked_add(licence))
+				.ok_or(Refusal::PriceOverflow)
+		};
+		Ok(QuoteResponse {
+			prompt_tokens: ready.tokens_in(),
+			quote: ready.model.quote,
+			compute_rate: Some(wire_rate(&price.compute)),
+			licence_rate: Some(wire_rate(&price.licence)),
+			least: total(0)?.to_string(),
+			most: total(ready.max_tokens())?.to_string(),
+		})
+	}
+
+	/// The adapter of that name, whether or not its files are here.
+	async fn adapter(&self, model: &str) -> Result<(Option<u32>, Registered), Refusal> {
+		match &self.worker.mode {
+			Mode::Paid(payee) => {
+				let adapter = payee.catalog.adapter(payee.block()?, model).await?;
+				Ok((Some(adapter.id), registered(&adapter)))
+			}
+			Mode::Offline(_) => {
+				let served = self.worker.resolve(model).await?;
+				let adapter = served.adapter.ok_or_else(|| {
+					Refusal::BadRequest(format!("{model:?} is the base model, not an adapter"))
+				})?;
+				Ok((None, offline_hashes(&adapter)))
+			}
+		}
+	}
+
+	fn status(
+		&self,
+		model: &str,
+		id: Option<u32>,
+		hashes: &Registered,
+		memory: &HashSet<AdapterKey>,
+	) -> AdapterStatus {
+		let offline = id.is_none();
+		let missing = self
+			.worker
+			.files
+			.missing(hashes)
+			.filter(|file| !(offline && *file == crate::files::INDEX_FILE));
+		let tier = if memory.contains(&hashes.key()) {
+			"memory"
+		} else if missing.is_some() {
+			"missing"
+		} else {
+			"disk"
+		};
+		AdapterStatus {
+			model: model.to_owned(),
+			adapter: id,
+			weights: hashes.weights.0.to_vec(),
+			config: hashes.config.0.to_vec(),
+			bytes: self.worker.files.bytes(&hashes.weights),
+			tier: tier.to_owned(),
+			pinned: false,
+		}
+	}
+
+	fn memory(&self) -> HashSet<AdapterKey> {
+		self.worker
+			.generator
+			.resident()
+			.into_iter()
+			.map(|(key, _)| key)
+			.collect()
+	}
+
+	async fn list_all(&self) -> Result<Vec<AdapterStatus>, Refusal> {
+		let memory = self.memory();
+		match &self.worker.mode {
+			Mode::Paid(payee) => {
+				let adapters = payee.catalog.adapters(payee.block()?).await?;
+				Ok(adapters
+					.iter()
+					.map(|adapter| {
+						self.status(
+							&adapter.name,
+							Some(adapter.id),
+							&registered(adapter),
+							&memory,
+						)
+					})
+					.collect())
+			}
+			Mode::Offline(offline) => {
+				let offline = offline.clone();
+				let names = tokio::task::spawn_blocking(move || offline.names())
+					.await
+					.map_err(|_| Refusal::Store("reading the adapter store failed".into()))?;
+				Ok(names
+					.iter()
+					.map(|(name, key)| self.status(name, None, &hashes_of(key), &memory))
+					.collect())
+			}
+		}
+	}
+
+	/// What is done with an adapter in memory: `None` loads it, `Some` asks the engine.
+	async fn act(
+		&self,
+		model: &str,
+		act: impl FnOnce(&Worker, &AdapterKey) -> Result<(), Refusal>,
+	) -> Result<AdapterStatus, Refusal> {
+		let (id, hashes) = self.adapter(model).await?;
+		let memory = self.memory();
+		let before = self.status(model, id, &hashes, &memory);
+		if before.tier == "missing" {
+			let file = self
+				.worker
+				.files
+				.missing(&hashes)
+				.unwrap_or(crate::files::INDEX_FILE);
+			return Err(Refusal::AdapterMissing {
+				model: model.to_owned(),
+				file,
+			});
+		}
+		act(&self.worker, &hashes.key())?;
+		Ok(self.status(model, id, &hashes, &self.memory()))
+	}
+
+	async fn receive(
+		&self,
+		mut frames: Streaming<UploadRequest>,
+	) -> Result<AdapterStatus, Refusal> {
+		let payee = self.payee()?.clone();
+		let _turn = self
+			.uploads
+			.clone()
+			.try_acquire_owned()
+			.map_err(|_| Refusal::TooManyStreams("too many files are being sent"))?;
+		let mut current: Option<Incoming> = None;
+		let mut model: Option<(String, u32, Registered)> = None;
+		loop {
+			let frame = tokio::time::timeout(PAUSE, frames.message())
+				.await
+				.map_err(|_| Refusal::ClientGone)?
+				.map_err(|_| Refusal::ClientGone)?;
+			let Some(UploadRequest { frame }) = frame else {
+				break;
+			};
+			match frame {
+				Some(upload_request::Frame::Start(start)) => {
+					self.finish(current.take()).await?;
+					let adapter = payee.catalog.adapter(payee.block()?, &start.model).await?;
+					if adapter.base != payee.catalog.base {
+						return Err(Refusal::OtherBase(start.model));
+					}
+					let hashes = registered(&adapter);
+					current = Some(self.worker.files.receive(&hashes, &start.file)?);
+					model = Some((start.model, adapter.id, hashes));
+				}
+				Some(upload_request::Frame::Data(bytes)) => {
+					let mut incoming = current.take().ok_or_else(|| {
+						Refusal::BadRequest("bytes came before `start` named their file".into())
+					})?;
+					let written = tokio::task::spawn_blocking(move || {
+						incoming.write(&bytes)?;
+						Ok::<_, Refusal>(incoming)
+					});
+					current = Some(
+						written
+							.await
+							.map_err(|_| Refusal::Store("writing the file failed".into()))??,
+					);
+				}
+				None => return Err(Refusal::BadRequest("a frame without content".into())),
+			}
+		}
+		self.finish(current.take()).await?;
+		let (name, id, hashes) =
+			model.ok_or_else(|| Refusal::BadRequest("no file was sent".into()))?;
+		if self.worker.files.missing(&hashes).is_none() {
+			let generator = self.worker.generator.clone();
+			tokio::task::spawn_blocking(move || generator.check_adapter(&hashes.key()))
+				.await
+				.map_err(|_| Refusal::Store("checking the adapter failed".into()))??;
+			payee.attributor.index(hashes.weights, hashes.index).await?;
+			tracing::info!(model = name, "adapter received");
+		}
+		Ok(self.status(&name, Some(id), &hashes, &self.memory()))
+	}
+
+	async fn finish(&self, incoming: Option<Incoming>) -> Result<(), Refusal> {
+		let Some(incoming) = incoming else {
+			return Ok(());
+		};
+		let files = self.worker.files.clone();
+		tokio::task::spawn_blocking(move || files.finish(incoming))
+			.await
+			.map_err(|_| Refusal::Store("writing the file failed".into()))??;
+		self.worker.metrics.upload();
+		Ok(())
+	}
+
+	fn detail(&self, request: GetReceiptRequest) -> Result<ReceiptDetail, Refusal> {
+		let payee = self.payee()?;
+		let unknown = || Refusal::NotFound("this worker has no such receipt".into());
+		let digest = match request.key {
+			Some(Key::Receipt(bytes)) => <[u8; 32]>::try_from(bytes)
+				.map(Hash::from)
+				.map_err(|_| Refusal::BadRequest("a receipt's digest has 32 bytes".into()))?,
+			Some(Key::Id(id)) => payee.store.receipt_of(&id)?.ok_or_else(unknown)?,
+			None => {
+				return Err(Refusal::BadRequest(
+					"neither `receipt` nor `id` is given".into(),
+				))
+			}
+		};
+		let record = payee.store.receipt(&digest)?.ok_or_else(unknown)?;
+		let mut earned = Vec::new();
+		for (epoch, paid) in payee.store.earnings_of(&record)? {
+			let report = payee.store.epoch(epoch)?.and_then(|record| record.report);
+			let mut entry = Earned {
+				epoch,
+				paid: paid.to_string(),
+				..Earned::default()
+			};
+			if let Some(report) = report {
+				place(payee, &digest, &record, &report, &mut entry)?;
+			}
+			earned.push(entry);
+		}
+		Ok(ReceiptDetail {
+			id: record.id.clone(),
+			receipt: record.receipt.encode(),
+			attribution: payee.store.attribution(&digest)?.encode(),
+			earned,
+		})
+	}
+
+	fn report_of(&self, epoch: u32) -> Result<ReportDetail, Refusal> {
+		let payee = self.payee()?;
+		let report = payee
+			.store
+			.epoch(epoch)?
+			.and_then(|record| record.report)
+			.ok_or_else(|| Refusal::NotFound(format!("epoch {epoch} is not reported")))?;
+		Ok(ReportDetail {
+			receipts: report.receipts.encode(),
+			payouts: report.payouts.encode(),
+			terms: report.terms_version,
+			receipt_leaves: report.receipt_leaves.iter().map(Encode::encode).collect(),
+			payout_leaves: report.payout_leaves.iter().map(Encode::encode).collect(),
+		})
+	}
+}
+
+/// A receipt's place in a report, and what it adds to the payouts.
+fn place(
+	payee: &Payee,
+	digest: &Hash,
+	record: &ReceiptRecord,
+	report: &EpochReport,
+	entry: &mut Earned,
+) -> Result<(), Refusal> {
+	let Some(position) = report
+		.receipt_leaves
+		.iter()
+		.position(|leaf| leaf.receipt == *digest)
+	else {
+		return Ok(());
+	};
+	let wrong = |error: String| Refusal::Store(format!("the report cannot be shown: {error}"));
+	let leaves =
+		payouts_of(payee, report, position, record).map_err(|error| wrong(error.to_string()))?;
+	let index = u32::try_from(position).map_err(|error| wrong(error.to_string()))?;
+	let proof = receipts_tree(&report.receipt_leaves)
+		.and_then(|tree| tree.proof(index))
+		.map_err(|error| wrong(error.to_string()))?;
+	entry.payouts = leaves.iter().map(Encode::encode).collect();
+	entry.reported = true;
+	entry.index = index;
+	entry.proof = proof.encode();
+	Ok(())
+}
+
+fn offline_hashes(adapter: &ServedAdapter) -> Registered {
+	hashes_of(&adapter.key)
+}
+
+fn hashes_of(key: &AdapterKey) -> Registered {
+	Registered {
+		weights: Hash::from(key.weights),
+		config: Hash::from(key.config),
+		index: Hash::zero(),
+	}
+}
+
+#[async_trait]
+impl Inference for Services {
+	type GenerateStream = ReceiverStream<Result<GenerateResponse, Status>>;
+
+	async fn generate(
+		&self,
+		request: Request<Streaming<GenerateRequest>>,
+	) -> Result<Response<Self::GenerateStream>, Status> {
+		let (replies, receiver) = mpsc::channel(FRAMES);
+		tokio::spawn(answer::serve(
+			self.worker.clone(),
+			request.into_inner(),
+			replies,
+		));
+		Ok(Response::new(ReceiverStream::new(receiver)))
+	}
+
+	async fn quote(
+		&self,
+		request: Request<QuoteRequest>,
+	) -> Result<Response<QuoteResponse>, Status> {
+		self.answered(self.quote_for(request.into_inner()).await, "quote")
+	}
+}
+
+#[async_trait]
+impl Adapters for Services {
+	async fn list(
+		&self,
+		_: Request<ListAdaptersRequest>,
+	) -> Result<Response<ListAdaptersResponse>, Status> {
+		let listed = self
+			.list_all()
+			.await
+			.map(|adapters| ListAdaptersResponse { adapters });
+		self.answered(listed, "adapters.list")
+	}
+
+	async fn load(
+		&self,
+		request: Request<AdapterRequest>,
+	) -> Result<Response<AdapterStatus>, Status> {
+		let model = request.into_inner().model;
+		let loaded = self.act(&model, |worker, key| {
+			worker.generator.preload(key);
+			Ok(())
+		});
+		self.answered(loaded.await, "adapters.load")
+	}
+
+	async fn pin(
+		&self,
+		request: Request<PinAdapterRequest>,
+	) -> Result<Response<AdapterStatus>, Status> {
+		let PinAdapterRequest { model, pinned } = request.into_inner();
+		let done = self.act(&model, |worker, key| {
+			if worker.generator.pin(key, pinned) {
+				Ok(())
+			} else {
+				Err(unsupported("pin"))
+			}
+		});
+		let done = done.await.map(|status| AdapterStatus { pinned, ..status });
+		self.answered(done, "adapters.pin")
+	}
+
+	async fn unload(
+		&self,
+		request: Request<AdapterRequest>,
+	) -> Result<Response<AdapterStatus>, Status> {
+		let model = request.into_inner().model;
+		let done = self.act(&model, |worker, key| {
+			if worker.generator.unload(key) {
+				Ok(())
+			} else {
+				Err(unsupported("unload"))
+			}
+		});
+		self.answered(done.await, "adapters.unload")
+	}
+
+	async fn upload(
+		&self,
+		request: Request<Streaming<UploadRequest>>,
+	) -> Result<Response<AdapterStatus>, Status> {
+		self.answered(self.receive(request.into_inner()).await, "adapters.upload")
+	}
+}
+
+fn unsupported(what: &str) -> Refusal {
+	Refusal::BadRequest(format!(
+		"this engine cannot {what} an adapter by hand: it keeps the most recently used ones in memory"
+	))
+}
+
+#[async_trait]
+impl Receipts for Services {
+	async fn get(
+		&self,
+		request: Request<GetReceiptRequest>,
+	) -> Result<Response<ReceiptDetail>, Status> {
+		self.answered(self.detail(request.into_inner()), "receipts.get")
+	}
+
+	async fn report(
+		&self,
+		request: Request<ReportRequest>,
+	) -> Result<Response<ReportDetail>, Status> {
+		self.answered(
+			self.report_of(request.into_inner().epoch),
+			"receipts.report",
+		)
+	}
+}

@@ -1,0 +1,248 @@
+//! The worker's side of payment: which channel may spend what, what is on disk, what is recovered.
+
+use crate::{
+	attributor::Attributor,
+	catalog::OnChain,
+	error::Refusal,
+	meter::{Meter, Seat},
+	payments::LaneKey,
+	store::{Block, LaneRecord, OpenAnswer, Store, StoreError},
+	view::View,
+};
+use openledger_client::types::Channel;
+use openledger_primitives::{
+	AccountId, Attribution, Balance, BlockNumber, ChannelId, Hash, Receipt,
+};
+use std::{
+	sync::Arc,
+	time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// Lanes of a channel, from 0.
+pub const LANES: u32 = 256;
+
+impl From<StoreError> for Refusal {
+	fn from(error: StoreError) -> Self {
+		Self::Store(error.to_string())
+	}
+}
+
+/// The newest block the worker has followed to.
+#[derive(Clone, Copy, Debug)]
+pub struct Followed {
+	/// The block.
+	pub block: Block,
+	/// When the node last answered.
+	pub seen: Instant,
+}
+
+/// What being paid takes.
+pub struct Payee {
+	/// The chain, read once per block.
+	pub view: Arc<View>,
+	/// What is served.
+	pub catalog: OnChain,
+	/// What is on disk.
+	pub store: Store,
+	/// Who may spend what.
+	pub meter: Meter,
+	/// Attribution.
+	pub attributor: Arc<Attributor>,
+	/// Hash of the chain's first block.
+	pub genesis: Hash,
+	/// The provider.
+	pub provider: AccountId,
+	/// The longest a voucher may be good for, in blocks.
+	pub max_lifetime: BlockNumber,
+	/// The newest block; the follower moves it.
+	pub followed: watch::Receiver<Followed>,
+	/// How old it may be.
+	pub block_age: Duration,
+}
+
+impl Payee {
+	/// The newest block, unless the node has not answered for too long.
+	pub fn block(&self) -> Result<Block, Refusal> {
+		let followed = *self.followed.borrow();
+		let age = followed.seen.elapsed();
+		if age > self.block_age {
+			let age = age.as_secs();
+			return Err(Refusal::Chain(format!("it has not answered for {age} s")));
+		}
+		Ok(followed.block)
+	}
+
+	/// Takes a lane for an answer, if its state is known here.
+	pub async fn sit(&self, key: LaneKey, limit: usize) -> Result<(Seat, LaneRecord), Refusal> {
+		if u32::from(key.lane) >= LANES {
+			return Err(Refusal::LaneOutOfRange(key.lane.into()));
+		}
+		let block = self.block()?;
+		let channel = self.channel(block, key.channel).await?;
+		self.check(&channel, &key)?;
+		if let Some(free_at) = channel.thaw {
+			if free_at <= block.number.saturating_add(self.max_lifetime) {
+				return Err(Refusal::ChannelThawing(key.channel));
+			}
+		}
+		let seat = self.meter.sit(key, limit)?;
+		self.recover(key).await?;
+		match self.store.lane(&key)? {
+			Some(lane) if lane.redeemed.amount <= lane.paid().amount => Ok((seat, lane)),
+			Some(_) => Err(Refusal::LaneUnknown(key.lane)),
+			None => {
+				let chain = self.view.chain();
+				let state = chain.lane(block.hash, key.channel, key.lane).await?;
+				let used = state
+					.is_some_and(|state| state.generation == key.generation && state.amount > 0);
+				if used {
+					return Err(Refusal::LaneUnknown(key.lane));
+				}
+				Ok((seat, LaneRecord::default()))
+			}
+		}
+	}
+
+	/// A channel.
+	pub async fn channel(&self, block: Block, id: ChannelId) -> Result<Arc<Channel>, Refusal> {
+		self.view
+			.channel(block, id)
+			.await?
+			.ok_or(Refusal::UnknownChannel(id))
+	}
+
+	fn check(&self, channel: &Channel, key: &LaneKey) -> Result<(), Refusal> {
+		if channel.provider != self.provider {
+			return Err(Refusal::ForeignChannel(key.channel));
+		}
+		if channel.generation != key.generation {
+			return Err(Refusal::WrongGeneration {
+				channel: key.channel,
+				asked: key.generation,
+				current: channel.generation,
+			});
+		}
+		Ok(())
+	}
+
+	/// Sets the channel's money aside up to `total` of the lane and looks whether the escrow covers it
+	/// beside everything else. `by_delegate`: the delegate's limit must cover it too.
+	pub async fn reserve(
+		&self,
+		seat: &Seat,
+		total: Balance,
+		by_delegate: bool,
+	) -> Result<(), Refusal> {
+		let key = seat.key();
+		seat.reserve(total);
+		let lanes = self.store.channel(key.channel, key.generation)?;
+		// Escrow and redemptions must be those of one block.
+		let channel = self.channel(lanes.block, key.channel).await?;
+		self.check(&channel, &key)?;
+		let needed = self
+			.meter
+			.committed(key.channel, key.generation, &lanes.lanes)
+			.ok_or(Refusal::PriceOverflow)?;
+		if needed > channel.escrow {
+			return Err(Refusal::EscrowEmpty {
+				channel: key.channel,
+				needed,
+				left: channel.escrow,
+			});
+		}
+		if by_delegate {
+			let left = channel
+				.delegate
+				.as_ref()
+				.map_or(0, |delegate| delegate.limit.saturating_sub(delegate.spent));
+			if needed > left {
+				return Err(Refusal::DelegateLimit(key.channel));
+			}
+		}
+		Ok(())
+	}
+
+	/// Ends the answer that a crash or a lost client left open on a lane: a receipt for exactly the
+	/// tokens that are paid. Nothing happens if there is none.
+	pub async fn recover(&self, key: LaneKey) -> Result<(), Refusal> {
+		match self.store.open_answer(&key)? {
+			Some(answer) => self.close_at_paid(key, answer).await,
+			None => Ok(()),
+		}
+	}
+
+	/// Ends every open answer; how many there were. For the start, before anything is served.
+	pub async fn recover_all(&self) -> Result<usize, Refusal> {
+		let open = self.store.open_answers()?;
+		let count = open.len();
+		for (key, answer) in open {
+			self.close_at_paid(key, answer).await?;
+		}
+		Ok(count)
+	}
+
+	async fn close_at_paid(&self, key: LaneKey, answer: OpenAnswer) -> Result<(), Refusal> {
+		let (paid, text) = (answer.paid_out, answer.text.clone());
+		let receipt = self.close(key, &answer, paid, &text).await?;
+		tracing::info!(
+			id = answer.id, channel = key.channel, lane = key.lane, tokens = paid,
+			receipt = ?receipt.0.digest(), "an answer that broke off was closed at what is paid"
+		);
+		Ok(())
+	}
+
+	/// Attributes an answer and writes its receipt.
+	pub async fn close(
+		&self,
+		key: LaneKey,
+		answer: &OpenAnswer,
+		tokens_out: u32,
+		text: &str,
+	) -> Result<(Receipt, Attribution), Refusal> {
+		let (attribution, equal) = self.attribute(answer, text).await;
+		let sequence = self.store.lane(&key)?.unwrap_or_default().sequence;
+		let receipt = answer
+			.receipt(self.genesis, key, sequence, tokens_out, text, &attribution)
+			.ok_or(Refusal::PriceOverflow)?;
+		let id = answer.id.clone();
+		self.store
+			.close(key, id, receipt.clone(), attribution.clone(), equal)
+			.await?;
+		Ok((receipt, attribution))
+	}
+
+	/// An answer without an adapter is attributed to nobody. One whose index is gone from the disk since
+	/// it was accepted has no scores, so its data share follows those of other answers of that index.
+	async fn attribute(
+		&self,
+		answer: &OpenAnswer,
+		text: &str,
+	) -> (Attribution, Vec<openledger_primitives::Score>) {
+		let nobody = Attribution {
+			algorithm: answer.algorithm,
+			..Attribution::default()
+		};
+		if answer.adapter.is_none() {
+			return (nobody, Vec::new());
+		}
+		let attributed = async {
+			let loaded = self.attributor.index(answer.weights, answer.index).await?;
+			let equal = loaded.equal().to_vec();
+			let prompt = answer.prompt.clone();
+			let text = text.to_owned();
+			let attribution = self
+				.attributor
+				.attribute(loaded, answer.algorithm, prompt, text)
+				.await?;
+			Ok::<_, Refusal>((attribution, equal))
+		};
+		attributed.await.unwrap_or_else(|error| {
+			tracing::error!(
+				id = answer.id, index = ?answer.index, %error,
+				"an answer is not attributed; restore the adapter's index.bin"
+			);
+			(nobody, Vec::new())
+		})
+	}
+}

@@ -1,0 +1,371 @@
+//! After each epoch: one usage report, then its settlement.
+//!
+//! Both are derived from the chain and the store each time, so a restart resumes them and sending one
+//! twice is harmless.
+
+use crate::{
+	chain::ChainError,
+	error::{open, Refusal},
+	metrics::Metrics,
+	payee::Payee,
+	store::{Block, EpochRecord, EpochReport, ReceiptRecord},
+	worker::stopped,
+};
+use openledger_attribution::data_weights;
+use openledger_client::types::Pot;
+use openledger_primitives::{
+	fees::apportion,
+	merkle::MerkleError,
+	report::{payouts, payouts_tree, receipts_tree, split, Earning},
+	Balance, Commitment, EpochIndex, Hash, PayoutLeaf, ReceiptLeaf, Terms,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// Most payout leaves of one settlement.
+pub const MAX_SETTLE: u32 = 128;
+
+/// How long to wait after a failure.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Why an epoch could not be reported.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+	/// The chain or the store failed; it is tried again.
+	#[error(transparent)]
+	Refusal(#[from] Refusal),
+	/// An answer whose money the epoch redeemed has no receipt yet; it is tried again.
+	#[error("an answer paid in the epoch still runs")]
+	NotYet,
+	/// The receipts do not add up to what the chain redeemed: a bug, or a store from another time.
+	#[error("receipts sum to {found} units, the chain redeemed {expected}; nothing was reported")]
+	WrongSum {
+		/// What the receipts sum to.
+		found: Balance,
+		/// What the chain says.
+		expected: Balance,
+	},
+	/// The chain holds another report than the one made here.
+	#[error("the report on chain is not this worker's; is another worker using the same key?")]
+	Foreign,
+	/// Amounts overflow, or the epoch's terms are not valid.
+	#[error("the payouts cannot be computed: {0}")]
+	Arithmetic(&'static str),
+	/// A tree could not be built.
+	#[error(transparent)]
+	Merkle(#[from] MerkleError),
+}
+
+impl From<ChainError> for ReportError {
+	fn from(error: ChainError) -> Self {
+		Self::Refusal(error.into())
+	}
+}
+
+impl From<crate::store::StoreError> for ReportError {
+	fn from(error: crate::store::StoreError) -> Self {
+		Self::Refusal(error.into())
+	}
+}
+
+/// Reports and settles for one provider.
+pub struct Reporter {
+	payee: Arc<Payee>,
+	metrics: Metrics,
+}
+
+impl Reporter {
+	/// Reports what `payee` earned.
+	pub fn new(payee: Arc<Payee>, metrics: Metrics) -> Self {
+		Self { payee, metrics }
+	}
+
+	/// Does what every epoch that is not done needs now.
+	pub async fn advance(&self) {
+		let epochs = match self.payee.store.pending_epochs() {
+			Ok(epochs) => epochs,
+			Err(error) => {
+				tracing::error!(%error, "cannot read which epochs are to be reported");
+				return;
+			}
+		};
+		for (epoch, record) in epochs {
+			match self.advance_epoch(epoch, record).await {
+				Ok(()) => {}
+				Err(ReportError::NotYet) => {
+					tracing::debug!(epoch, "the report waits for an answer that still runs");
+				}
+				Err(ReportError::Refusal(error)) => {
+					self.metrics.report("failed");
+					tracing::warn!(epoch, %error, "reporting failed; it is tried again");
+				}
+				Err(error) => {
+					self.metrics.report("wrong");
+					tracing::error!(epoch, %error, "the epoch cannot be reported");
+				}
+			}
+		}
+	}
+
+	/// The next steps of one epoch, as far as they go now.
+	pub async fn advance_epoch(
+		&self,
+		epoch: EpochIndex,
+		mut record: EpochRecord,
+	) -> Result<(), ReportError> {
+		let payee = &self.payee;
+		let chain = payee.view.chain();
+		let block = payee.block()?;
+		if chain.epoch(block.hash).await?.index <= epoch {
+			return Ok(());
+		}
+		let pot = chain.pot(block.hash, &payee.provider, epoch).await?;
+		let Some(pot) = pot.filter(|pot| pot.licence > 0) else {
+			record.done = true;
+			payee.store.put_epoch(epoch, &record).await?;
+			return Ok(());
+		};
+		let on_chain = chain.report(block.hash, &payee.provider, epoch).await?;
+		let made = match record.report.take() {
+			Some(made) => made,
+			None => {
+				let made = self.build(block, epoch, &pot).await?;
+				record.report = Some(made.clone());
+				// On disk before it is on chain: what was reported can always be shown and settled.
+				payee.store.put_epoch(epoch, &record).await?;
+				made
+			}
+		};
+		record.report = Some(made.clone());
+		let Some(on_chain) = on_chain else {
+			return self.post(epoch, &made).await;
+		};
+		if on_chain.receipts != made.receipts || on_chain.payouts != made.payouts {
+			return Err(ReportError::Foreign);
+		}
+		if on_chain.is_settled() {
+			record.done = true;
+			payee.store.put_epoch(epoch, &record).await?;
+			self.metrics.report("settled");
+			tracing::info!(epoch, paid = open(on_chain.paid), "epoch settled");
+			return Ok(());
+		}
+		if block.number < on_chain.open_at {
+			return Ok(());
+		}
+		self.settle(epoch, &made, on_chain.settled).await
+	}
+
+	async fn post(&self, epoch: EpochIndex, made: &EpochReport) -> Result<(), ReportError> {
+		let sent = self
+			.payee
+			.view
+			.chain()
+			.submit_report(epoch, made.receipts, made.payouts)
+			.await;
+		match sent {
+			Ok(block) => {
+				self.metrics.report("posted");
+				tracing::info!(
+					epoch,
+					block,
+					receipts = made.receipts.count,
+					payouts = made.payouts.count,
+					licence = open(made.receipts.sum),
+					net = open(made.payouts.sum),
+					"usage report posted"
+				);
+				Ok(())
+			}
+			// It was posted before; the followed block does not show it yet.
+			Err(ChainError::Refused { name, .. }) if name == "Attribution.AlreadyReported" => {
+				Ok(())
+			}
+			Err(error) => Err(error.into()),
+		}
+	}
+
+	/// Settles from leaf `start` to the end.
+	async fn settle(
+		&self,
+		epoch: EpochIndex,
+		made: &EpochReport,
+		start: u32,
+	) -> Result<(), ReportError> {
+		let tree = payouts_tree(&made.payout_leaves)?;
+		let mut start = start;
+		while start < made.payouts.count {
+			let len = MAX_SETTLE.min(made.payouts.count.saturating_sub(start));
+			let proof = tree.range_proof(start, len)?;
+			let leaves: Vec<PayoutLeaf> = made
+				.payout_leaves
+				.iter()
+				.skip(usize::try_from(start).unwrap_or(usize::MAX))
+				.take(usize::try_from(len).unwrap_or(usize::MAX))
+				.copied()
+				.collect();
+			let chain = self.payee.view.chain();
+			match chain
+				.settle(&self.payee.provider, epoch, leaves, proof)
+				.await
+			{
+				Ok(block) => {
+					self.metrics.settled(len.into());
+					tracing::info!(epoch, block, from = start, leaves = len, "payouts settled");
+				}
+				// Somebody else settles too; the next followed block shows how far it is.
+				Err(ChainError::Refused { name, .. })
+					if name == "Attribution.InvalidProof" || name == "Attribution.NothingLeft" =>
+				{
+					return Ok(());
+				}
+				Err(error) => return Err(error.into()),
+			}
+			start = start.saturating_add(len);
+		}
+		Ok(())
+	}
+
+	/// What the epoch's redemptions paid, receipt by receipt, and to whom it goes.
+	pub async fn build(
+		&self,
+		block: Block,
+		epoch: EpochIndex,
+		pot: &Pot,
+	) -> Result<EpochReport, ReportError> {
+		let payee = &self.payee;
+		let terms = payee
+			.view
+			.chain()
+			.terms(block.hash, pot.terms)
+			.await?
+			.ok_or(ReportError::Arithmetic(
+				"the epoch's terms are not on the chain",
+			))?;
+		let mut leaves = Vec::new();
+		let mut earnings = Vec::new();
+		let mut sum: Balance = 0;
+		let mut whole = true;
+		let overflow = ReportError::Arithmetic("the sum of the receipts overflows");
+		for (key, interval) in payee.store.earned(epoch)? {
+			let mut covered = interval.from;
+			for (digest, record, paid) in payee.store.receipts_in(&key, &interval)? {
+				covered = covered.saturating_add(paid);
+				sum = sum
+					.checked_add(paid)
+					.ok_or(ReportError::Arithmetic("the sum of the receipts overflows"))?;
+				earnings.push(self.earning(&digest, &record, paid, &terms)?);
+				leaves.push(ReceiptLeaf {
+					receipt: digest,
+					paid,
+				});
+			}
+			if covered < interval.to && payee.store.open_answer(&key)?.is_some() {
+				whole = false;
+			}
+		}
+		if sum != pot.licence {
+			return Err(if whole {
+				ReportError::WrongSum {
+					found: sum,
+					expected: pot.licence,
+				}
+			} else {
+				ReportError::NotYet
+			});
+		}
+		let payout_leaves = payouts(pot.net, &earnings, &terms).ok_or(overflow)?;
+		let payouts = match payout_leaves.as_slice() {
+			[] => Commitment::default(),
+			leaves => payouts_tree(leaves)?.commitment(),
+		};
+		Ok(EpochReport {
+			receipts: receipts_tree(&leaves)?.commitment(),
+			payouts,
+			terms_version: pot.terms,
+			terms,
+			net: pot.net,
+			receipt_leaves: leaves,
+			payout_leaves,
+		})
+	}
+
+	fn earning(
+		&self,
+		digest: &Hash,
+		record: &ReceiptRecord,
+		paid: Balance,
+		terms: &Terms,
+	) -> Result<Earning, ReportError> {
+		earning(&self.payee, digest, record, paid, terms)
+	}
+
+	/// Advances with every followed block until `stop` becomes true.
+	pub async fn run(self, mut stop: watch::Receiver<bool>) {
+		let mut followed = self.payee.followed.clone();
+		loop {
+			self.advance().await;
+			tokio::select! {
+				() = stopped(&mut stop) => return,
+				changed = followed.changed() => {
+					if changed.is_err() {
+						return;
+					}
+				},
+			}
+			tokio::select! {
+				() = stopped(&mut stop) => return,
+				() = tokio::time::sleep(RETRY.min(Duration::from_millis(500))) => {},
+			}
+		}
+	}
+}
+
+/// What a receipt brought into an epoch, and who its data share goes to.
+fn earning(
+	payee: &Payee,
+	digest: &Hash,
+	record: &ReceiptRecord,
+	paid: Balance,
+	terms: &Terms,
+) -> Result<Earning, ReportError> {
+	let receipt = &record.receipt;
+	let adapter = match receipt.adapter {
+		None => None,
+		Some(id) => {
+			let attribution = payee.store.attribution(digest)?;
+			let equal = payee.store.equal(&receipt.index)?;
+			let weights = data_weights(&attribution, &equal, terms)
+				.map_err(|error| ReportError::Refusal(Refusal::Attribution(error.to_string())))?;
+			Some((id, weights))
+		}
+	};
+	Ok(Earning {
+		paid,
+		base: receipt.base,
+		adapter,
+	})
+}
+
+/// What the receipt at `position` of a report adds to the epoch's payouts.
+pub fn payouts_of(
+	payee: &Payee,
+	report: &EpochReport,
+	position: usize,
+	record: &ReceiptRecord,
+) -> Result<Vec<PayoutLeaf>, ReportError> {
+	let paid: Vec<u128> = report.receipt_leaves.iter().map(|leaf| leaf.paid).collect();
+	let none = ReportError::Arithmetic("the report has no such receipt");
+	let leaf = report.receipt_leaves.get(position).ok_or(none)?;
+	let overflow = || ReportError::Arithmetic("the split overflows");
+	let net = apportion(report.net, &paid)
+		.and_then(|parts| parts.get(position).copied())
+		.ok_or_else(overflow)?;
+	let earning = earning(payee, &leaf.receipt, record, leaf.paid, &report.terms)?;
+	let parts = split(&earning, net, &report.terms).ok_or_else(overflow)?;
+	Ok(parts
+		.into_iter()
+		.filter(|(_, amount)| *amount > 0)
+		.map(|(payee, amount)| PayoutLeaf { payee, amount })
+		.collect())
+}

@@ -1,0 +1,225 @@
+//! What every request needs, and what a request must look like.
+
+use crate::{
+	attributor::Attributor,
+	catalog::{Offline, Served},
+	error::{Blame, Refusal},
+	files::Files,
+	generator::Generator,
+	metrics::Metrics,
+	payee::Payee,
+};
+use openledger_engine::{ChatMessage, Request, Sampling};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{watch, OwnedSemaphorePermit, Semaphore};
+
+/// Most messages of a conversation.
+const MAX_MESSAGES: usize = 1024;
+
+/// Bounds of one worker.
+#[derive(Clone, Debug)]
+pub struct Limits {
+	/// Answers at a time.
+	pub streams: usize,
+	/// Answers at a time on one channel.
+	pub streams_per_channel: usize,
+	/// How long to wait for a voucher that was asked for.
+	pub voucher_wait: Duration,
+	/// Blocks that redeeming a voucher may take.
+	pub voucher_margin: u32,
+	/// Tokens of an answer whose request does not say.
+	pub default_max_tokens: u32,
+	/// Most bytes of one message or HTTP body.
+	pub message: usize,
+	/// How old the newest block may be before paid requests are refused.
+	pub block_age: Duration,
+}
+
+impl Default for Limits {
+	fn default() -> Self {
+		Self {
+			streams: 512,
+			streams_per_channel: 64,
+			voucher_wait: Duration::from_secs(30),
+			voucher_margin: 10,
+			default_max_tokens: 512,
+			message: 4 << 20,
+			block_age: Duration::from_secs(120),
+		}
+	}
+}
+
+/// Where the money comes from.
+pub enum Mode {
+	/// From payers' channels, over a chain.
+	Paid(Arc<Payee>),
+	/// There is none: the worker serves for nothing.
+	Offline(Arc<Offline>),
+}
+
+/// What every request needs.
+pub struct Worker {
+	/// The engine.
+	pub generator: Arc<dyn Generator>,
+	/// The adapters' files.
+	pub files: Arc<Files>,
+	/// Attribution.
+	pub attributor: Arc<Attributor>,
+	/// Metrics.
+	pub metrics: Metrics,
+	/// Bounds.
+	pub limits: Limits,
+	/// Where the money comes from.
+	pub mode: Mode,
+	/// Free places for answers.
+	pub places: Arc<Semaphore>,
+	/// Becomes true when the worker should stop.
+	pub stop: watch::Receiver<bool>,
+}
+
+/// The input of a request.
+#[derive(Clone, Debug)]
+pub enum Input {
+	/// A conversation.
+	Chat(Vec<ChatMessage>),
+	/// A prompt as it is.
+	Prompt(String),
+}
+
+/// What a caller wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+	/// The model's name.
+	pub model: String,
+	/// The input.
+	pub input: Input,
+	/// How tokens are chosen.
+	pub sampling: Sampling,
+	/// Most tokens of the answer; 0 for the worker's default.
+	pub max_tokens: u32,
+	/// Texts that end the answer.
+	pub stop: Vec<String>,
+}
+
+/// A request that can be answered.
+#[derive(Clone, Debug)]
+pub struct Ready {
+	/// The model.
+	pub model: Served,
+	/// What to give the engine, without an allowance.
+	pub request: Request,
+}
+
+impl Ready {
+	/// Tokens of the prompt.
+	pub fn tokens_in(&self) -> u32 {
+		u32::try_from(self.request.prompt.len()).unwrap_or(u32::MAX)
+	}
+
+	/// Most tokens of the answer.
+	pub fn max_tokens(&self) -> u32 {
+		u32::try_from(self.request.max_tokens).unwrap_or(u32::MAX)
+	}
+}
+
+impl Worker {
+	/// Whether the worker should stop.
+	pub fn is_stopping(&self) -> bool {
+		*self.stop.borrow()
+	}
+
+	/// A place for one answer, until it is dropped.
+	pub fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+		if self.is_stopping() {
+			return Err(Refusal::ShuttingDown);
+		}
+		self.places
+			.clone()
+			.try_acquire_owned()
+			.map_err(|_| Refusal::TooManyStreams("too many answers run on this worker"))
+	}
+
+	/// The model of that name.
+	pub async fn resolve(&self, name: &str) -> Result<Served, Refusal> {
+		if name.is_empty() {
+			return Err(Refusal::BadRequest("`model` is missing".into()));
+		}
+		match &self.mode {
+			Mode::Paid(payee) => payee.catalog.resolve(payee.block()?, name).await,
+			Mode::Offline(offline) => {
+				let (offline, name) = (offline.clone(), name.to_owned());
+				tokio::task::spawn_blocking(move || offline.resolve(&name))
+					.await
+					.map_err(|_| Refusal::Store("reading the adapter store failed".into()))?
+			}
+		}
+	}
+
+	/// Checks a request and turns its input into tokens.
+	pub async fn ready(&self, wanted: Wanted) -> Result<Ready, Refusal> {
+		let model = self.resolve(&wanted.model).await?;
+		let generator = self.generator.clone();
+		let input = wanted.input;
+		// A long conversation takes milliseconds, which other streams should not wait for.
+		let prompt = tokio::task::spawn_blocking(move || match input {
+			Input::Chat(messages) if messages.is_empty() => {
+				Err(Refusal::BadRequest("`messages` is empty".into()))
+			}
+			Input::Chat(messages) if messages.len() > MAX_MESSAGES => Err(Refusal::BadRequest(
+				format!("more than {MAX_MESSAGES} messages"),
+			)),
+			Input::Chat(messages) => generator.chat(&messages),
+			Input::Prompt(text) => generator.prompt(&text),
+		})
+		.await
+		.map_err(|_| Refusal::BadRequest("the prompt cannot be tokenised".into()))??;
+		if prompt.is_empty() {
+			return Err(Refusal::BadRequest("the prompt is empty".into()));
+		}
+		let limit = self.generator.context();
+		let room = limit.saturating_sub(prompt.len());
+		if room == 0 {
+			return Err(Refusal::PromptTooLong {
+				prompt: prompt.len(),
+				limit,
+			});
+		}
+		let max_tokens = match wanted.max_tokens {
+			0 => self.limits.default_max_tokens,
+			most => most,
+		};
+		wanted.sampling.check()?;
+		Ok(Ready {
+			request: Request {
+				prompt,
+				adapter: model.adapter.map(|adapter| adapter.key),
+				sampling: wanted.sampling,
+				max_tokens: room.min(usize::try_from(max_tokens).unwrap_or(usize::MAX)),
+				stop: wanted.stop,
+				allowance: None,
+			},
+			model,
+		})
+	}
+
+	/// Counts and logs a refusal.
+	pub fn refused(&self, refusal: &Refusal, context: &str) {
+		let code = refusal.code();
+		self.metrics.error(code);
+		match refusal.blame() {
+			Blame::Worker => tracing::error!(code, context, "{refusal}"),
+			Blame::Load => tracing::warn!(code, context, "{refusal}"),
+			_ => tracing::info!(code, context, "{refusal}"),
+		}
+	}
+}
+
+/// Waits until the worker should stop; also if whoever could say so is gone.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+	drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// A new name for an answer.
+pub fn answer_id() -> String {
+	format!("chatcmpl-{:032x}", rand::random::<u128>())
+}
