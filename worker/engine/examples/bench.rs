@@ -350,7 +350,12 @@ fn main() -> Outcome<()> {
 	let streams = keys
 		.iter()
 		.enumerate()
-		.map(|(i, key)| engine.submit(prompts.request(i, Some(*key), 4)))
+		.map(|(i, key)| {
+			// Short: loads, not prompts, are what is looked at here.
+			let mut request = prompts.request(i, Some(*key), 4);
+			request.prompt.truncate(4);
+			engine.submit(request)
+		})
 		.collect::<Result<Vec<_>, _>>()?;
 	let mut tokens = 0;
 	for stream in streams {
