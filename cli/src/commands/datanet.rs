@@ -1,0 +1,403 @@
+//! `openledger datanet`.
+
+use crate::{
+	content::{self, SnapshotName},
+	context::Context,
+	output::{bytes, fields, short, short_hash, table, Output},
+	CliError,
+};
+use clap::{Subcommand, ValueEnum};
+use openledger_attribution::Records;
+use openledger_client::{
+	calls,
+	events::DatanetsEvent,
+	types::{self, ContributionState},
+	Chain, ChainEvent, Submitted,
+};
+use openledger_primitives::{ContributionId, DatanetId};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Datanets: pools of records.
+#[derive(Debug, Subcommand)]
+pub enum Datanet {
+	/// Creates a Datanet.
+	Create {
+		/// What to call it.
+		name: String,
+		/// SPDX identifier of the licence that all its records are given under.
+		#[arg(long, default_value = "CC-BY-4.0", alias = "license")]
+		licence: String,
+		/// Media type of its records.
+		#[arg(long, default_value = "text/plain")]
+		media_type: String,
+		/// Who decides what it accepts.
+		#[arg(long, value_enum, default_value = "owner")]
+		curation: Curation,
+	},
+	/// Lists all Datanets.
+	List,
+	/// Shows a Datanet with its contributions.
+	Show {
+		/// The Datanet.
+		datanet: DatanetId,
+	},
+	/// Contributes records: a .jsonl file with a `text` on each line, or a folder of .txt and .md files.
+	Contribute {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The file or folder.
+		path: PathBuf,
+		/// The account that earns: an address or a key's name; otherwise the account of `--key`.
+		#[arg(long)]
+		payout: Option<String>,
+		/// Folder to put the records in [default: content/ in the home folder].
+		#[arg(long, value_name = "DIR")]
+		content: Option<PathBuf>,
+		/// Web address under which that folder can be fetched; without one, only this machine can.
+		#[arg(long, value_name = "URL")]
+		publish_at: Option<String>,
+		/// Where the records are published already; nothing is copied.
+		#[arg(long, conflicts_with_all = ["content", "publish_at"])]
+		uri: Option<String>,
+	},
+	/// Accepts a contribution.
+	Accept {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The contribution; several can be given.
+		#[arg(required = true)]
+		contributions: Vec<ContributionId>,
+	},
+	/// Rejects a contribution.
+	Reject {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The contribution; several can be given.
+		#[arg(required = true)]
+		contributions: Vec<ContributionId>,
+	},
+	/// Takes a contribution of yours back; snapshots that contain it keep it.
+	Withdraw {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The contribution.
+		contribution: ContributionId,
+	},
+	/// Freezes what is accepted.
+	Snapshot {
+		/// The Datanet.
+		datanet: DatanetId,
+	},
+	/// Fetches everything in a snapshot, checked against the chain, into a folder.
+	Fetch {
+		/// Such as 3@2, or 3 for the newest.
+		snapshot: SnapshotName,
+		/// The folder.
+		#[arg(long, value_name = "DIR")]
+		out: PathBuf,
+	},
+}
+
+/// Who decides what a Datanet accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Curation {
+	/// Nobody: everything is accepted at once.
+	Open,
+	/// Its owner.
+	Owner,
+}
+
+impl From<Curation> for types::Curation {
+	fn from(curation: Curation) -> Self {
+		match curation {
+			Curation::Open => Self::Open,
+			Curation::Owner => Self::Owner,
+		}
+	}
+}
+
+impl Datanet {
+	/// Runs it.
+	pub async fn run(self, context: &Context) -> Result<Output, CliError> {
+		let chain = context.chain().await?;
+		match self {
+			Self::Create {
+				name,
+				licence,
+				media_type,
+				curation,
+			} => {
+				let call = calls::create_datanet(&name, &licence, &media_type, curation.into());
+				let done = context.submit(&chain, &call).await?;
+				let id = done.events.iter().find_map(|event| match event {
+					ChainEvent::Datanets(DatanetsEvent::Created { datanet, .. }) => Some(*datanet),
+					_ => None,
+				});
+				let id = said(id)?;
+				let human = format!(
+					"Created Datanet {id} “{name}” under {licence}. Contribute with `openledger \
+					 datanet contribute {id} PATH`."
+				);
+				Ok(Output::new(
+					json!({ "datanet": id, "transaction": done }),
+					human,
+				))
+			}
+			Self::List => {
+				let datanets = chain.datanets().await?;
+				let rows = datanets.iter().map(|datanet| {
+					[
+						datanet.id.to_string(),
+						datanet.name.clone(),
+						datanet.licence.clone(),
+						short(&datanet.owner),
+						datanet.accepted.to_string(),
+						datanet.snapshots.to_string(),
+					]
+				});
+				let heading = [
+					"Datanet",
+					"name",
+					"licence",
+					"owner",
+					"accepted",
+					"snapshots",
+				];
+				Ok(Output::new(&datanets, table(&heading, rows)))
+			}
+			Self::Show { datanet } => show(&chain, datanet).await,
+			Self::Contribute {
+				datanet,
+				path,
+				payout,
+				content,
+				publish_at,
+				uri,
+			} => {
+				let payout = context.account(payout.as_deref())?;
+				let gathered = Records::from_path(&path)?;
+				let records = gathered.records;
+				let commitment = records.commitment()?;
+				let uri = match uri {
+					Some(uri) => {
+						content::fetch(&uri, &commitment).await?;
+						uri
+					}
+					None => {
+						let folder = content.unwrap_or_else(|| context.home.content());
+						content::publish(&records, &folder, publish_at.as_deref())?
+					}
+				};
+				let call = calls::contribute(datanet, commitment, &uri, payout.clone());
+				let done = context.submit(&chain, &call).await?;
+				let id = done.events.iter().find_map(|event| match event {
+					ChainEvent::Datanets(DatanetsEvent::Contributed { contribution, .. }) => {
+						Some(*contribution)
+					}
+					_ => None,
+				});
+				let id = said(id)?;
+				let human = fields([
+					("contribution", format!("{id} of Datanet {datanet}")),
+					(
+						"records",
+						format!(
+							"{} ({}), {} repeated ones left out",
+							commitment.count,
+							bytes(commitment.sum),
+							gathered.duplicates
+						),
+					),
+					("root", crate::output::hash(&commitment.root)),
+					("earns", payout.to_string()),
+					("at", uri.clone()),
+				]);
+				let value = json!({
+					"datanet": datanet,
+					"contribution": id,
+					"records": commitment,
+					"duplicates": gathered.duplicates,
+					"uri": uri,
+					"payout": payout,
+					"transaction": done,
+				});
+				Ok(Output::new(value, human))
+			}
+			Self::Accept {
+				datanet,
+				contributions,
+			} => {
+				let mut done = Vec::new();
+				for contribution in &contributions {
+					let call = calls::accept(datanet, *contribution);
+					done.push(context.submit(&chain, &call).await?);
+				}
+				Ok(decided("Accepted", datanet, &contributions, done))
+			}
+			Self::Reject {
+				datanet,
+				contributions,
+			} => {
+				let mut done = Vec::new();
+				for contribution in &contributions {
+					let call = calls::reject(datanet, *contribution);
+					done.push(context.submit(&chain, &call).await?);
+				}
+				Ok(decided("Rejected", datanet, &contributions, done))
+			}
+			Self::Withdraw {
+				datanet,
+				contribution,
+			} => {
+				let call = calls::withdraw_contribution(datanet, contribution);
+				let done = context.submit(&chain, &call).await?;
+				Ok(decided("Withdrew", datanet, &[contribution], vec![done]))
+			}
+			Self::Snapshot { datanet } => {
+				let done = context.submit(&chain, &calls::snapshot(datanet)).await?;
+				let made = done.events.iter().find_map(|event| match event {
+					ChainEvent::Datanets(DatanetsEvent::Snapshotted {
+						version,
+						contributions,
+						..
+					}) => Some((*version, *contributions)),
+					_ => None,
+				});
+				let (version, commitment) = said(made)?;
+				let human = format!(
+					"Snapshot {version} of Datanet {datanet}: {} contributions, {}. Train on it with \
+					 `openledger train --datanet {datanet}@{version}`.",
+					commitment.count,
+					bytes(commitment.sum)
+				);
+				let value = json!({
+					"datanet": datanet,
+					"version": version,
+					"contributions": commitment,
+					"transaction": done,
+				});
+				Ok(Output::new(value, human))
+			}
+			Self::Fetch { snapshot, out } => {
+				let (datanet, version) = snapshot.resolve(&chain).await?;
+				let fetched = content::fetch_snapshot(&chain, datanet, version, |_, _| ()).await?;
+				fetched.save(&out)?;
+				let records: usize = fetched
+					.contributions
+					.iter()
+					.map(|each| each.records.texts().len())
+					.sum();
+				let human = format!(
+					"Snapshot {datanet}@{version}: {} contributions with {records} records, checked \
+					 against the chain, in {}.",
+					fetched.contributions.len(),
+					out.display()
+				);
+				let value = json!({
+					"datanet": datanet,
+					"version": version,
+					"contributions": fetched.contributions.len(),
+					"records": records,
+					"folder": out,
+				});
+				Ok(Output::new(value, human))
+			}
+		}
+	}
+}
+
+/// What an event must have said.
+fn said<T>(what: Option<T>) -> Result<T, CliError> {
+	what.ok_or_else(|| {
+		CliError::new(
+			"runtime-incompatible",
+			"The call went through without its event.",
+		)
+	})
+}
+
+fn decided(
+	what: &str,
+	datanet: DatanetId,
+	contributions: &[ContributionId],
+	done: Vec<Submitted>,
+) -> Output {
+	let ids: Vec<String> = contributions.iter().map(ToString::to_string).collect();
+	let human = format!("{what} {} of Datanet {datanet}.", ids.join(", "));
+	let value = json!({
+		"datanet": datanet,
+		"contributions": contributions,
+		"transactions": done,
+	});
+	Output::new(value, human)
+}
+
+fn state(state: &ContributionState) -> String {
+	match state {
+		ContributionState::Pending => "pending".into(),
+		ContributionState::Accepted { since } => format!("accepted, in snapshots from {since}"),
+		ContributionState::Withdrawn { since, until } => {
+			format!(
+				"withdrawn, in snapshots {since} to {}",
+				until.saturating_sub(1)
+			)
+		}
+	}
+}
+
+async fn show(chain: &Chain, id: DatanetId) -> Result<Output, CliError> {
+	let chain = chain.pinned().await?;
+	let datanet = chain.datanet(id).await?.ok_or_else(|| {
+		CliError::missing(format!(
+			"There is no Datanet {id}. `openledger datanet list` shows them."
+		))
+	})?;
+	let contributions = chain.contributions(id).await?;
+	let mut snapshots = Vec::new();
+	for version in 1..=datanet.snapshots {
+		snapshots.extend(chain.snapshot(id, version).await?);
+	}
+	let curation = match datanet.curation {
+		types::Curation::Open => "open to all",
+		types::Curation::Owner => "by its owner",
+	};
+	let head = fields([
+		("Datanet", format!("{id} “{}”", datanet.name)),
+		("owner", datanet.owner.to_string()),
+		("licence", datanet.licence.clone()),
+		("media type", datanet.media_type.clone()),
+		("curation", curation.to_owned()),
+	]);
+	let rows = contributions.iter().map(|contribution| {
+		[
+			contribution.id.to_string(),
+			short(&contribution.contributor),
+			short(&contribution.payout),
+			contribution.records.count.to_string(),
+			bytes(contribution.records.sum),
+			state(&contribution.state),
+		]
+	});
+	let heading = ["contribution", "from", "earns", "records", "size", "state"];
+	let given = table(&heading, rows);
+	let rows = snapshots.iter().map(|snapshot| {
+		[
+			snapshot.version.to_string(),
+			snapshot.contributions.count.to_string(),
+			bytes(snapshot.contributions.sum),
+			short_hash(&snapshot.contributions.root),
+			snapshot.block.to_string(),
+		]
+	});
+	let frozen = table(
+		&["snapshot", "contributions", "size", "root", "block"],
+		rows,
+	);
+	let value = json!({
+		"datanet": datanet,
+		"contributions": contributions,
+		"snapshots": snapshots,
+	});
+	Ok(Output::new(value, format!("{head}\n\n{given}\n\n{frozen}")))
+}

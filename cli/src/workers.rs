@@ -1,0 +1,105 @@
+//! Talking to providers' workers.
+
+use crate::CliError;
+use openledger_primitives::Hash;
+use openledger_proto::v1::{
+	adapters_client::AdaptersClient, get_receipt_request::Key, receipts_client::ReceiptsClient,
+	upload_request::Frame, AdapterStatus, GetReceiptRequest, ReceiptDetail, UploadRequest,
+	UploadStart,
+};
+use std::{path::Path, time::Duration};
+use tokio::io::AsyncReadExt;
+use tonic::transport::{Channel, Endpoint};
+
+/// The files of an adapter, by their names.
+pub const ADAPTER_FILES: [&str; 3] = [
+	"adapter_model.safetensors",
+	"adapter_config.json",
+	"index.bin",
+];
+/// Bytes of one message of an upload.
+const PIECE: usize = 256 * 1024;
+/// Time to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Most bytes of an answer: a receipt with its attribution and proofs.
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+
+/// A connection to a worker, made when it is first used.
+pub fn connect(endpoint: &str) -> Result<Channel, CliError> {
+	let bad = |reason: String| {
+		CliError::new(
+			"bad-endpoint",
+			format!("`{endpoint}` cannot be reached: {reason}."),
+		)
+	};
+	if endpoint.starts_with("https://") {
+		return Err(bad("encrypted connections are not supported yet".into()));
+	}
+	let endpoint =
+		Endpoint::from_shared(endpoint.to_owned()).map_err(|error| bad(error.to_string()))?;
+	Ok(endpoint
+		.connect_timeout(CONNECT)
+		.http2_keep_alive_interval(Duration::from_secs(20))
+		.keep_alive_while_idle(true)
+		.tcp_nodelay(true)
+		.connect_lazy())
+}
+
+/// Asks a worker for a receipt and what it earned.
+pub async fn receipt(endpoint: &str, digest: Hash) -> Result<ReceiptDetail, CliError> {
+	let mut client = ReceiptsClient::new(connect(endpoint)?).max_decoding_message_size(MAX_MESSAGE);
+	let request = GetReceiptRequest {
+		key: Some(Key::Receipt(digest.as_bytes().to_vec())),
+	};
+	Ok(client.get(request).await?.into_inner())
+}
+
+/// Sends the files of an adapter that is registered as `model` to a worker.
+pub async fn push(endpoint: &str, model: &str, folder: &Path) -> Result<AdapterStatus, CliError> {
+	let channel = connect(endpoint)?;
+	let mut last = None;
+	for file in ADAPTER_FILES {
+		let path = folder.join(file);
+		let mut source = tokio::fs::File::open(&path)
+			.await
+			.map_err(|error| CliError::io(&path, error))?;
+		let start = UploadStart {
+			model: model.into(),
+			file: file.into(),
+		};
+		let (sender, receiver) = tokio::sync::mpsc::channel(4);
+		let reading = tokio::spawn(async move {
+			let begin = UploadRequest {
+				frame: Some(Frame::Start(start)),
+			};
+			if sender.send(begin).await.is_err() {
+				return Ok(());
+			}
+			loop {
+				let mut piece = vec![0; PIECE];
+				let length = source.read(&mut piece).await?;
+				if length == 0 {
+					return Ok(());
+				}
+				piece.truncate(length);
+				let next = UploadRequest {
+					frame: Some(Frame::Data(piece)),
+				};
+				// The worker has said what it wants to say about this file.
+				if sender.send(next).await.is_err() {
+					return Ok(());
+				}
+			}
+		});
+		let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+		let answer = AdaptersClient::new(channel.clone()).upload(stream).await?;
+		let read: std::io::Result<()> = reading.await.unwrap_or_else(|error| {
+			Err(std::io::Error::other(format!(
+				"reading was broken off: {error}"
+			)))
+		});
+		read.map_err(|error| CliError::io(&path, error))?;
+		last = Some(answer.into_inner());
+	}
+	last.ok_or_else(|| CliError::new("worker", "The worker did not answer."))
+}
