@@ -32,7 +32,10 @@ pub const MAX_BLOCK_LENGTH: u32 = 5 * 1024 * 1024;
 const HOOKS_RATIO: Perbill = Perbill::from_percent(5);
 
 fn normal_block_weight() -> Weight {
-	MAX_BLOCK_WEIGHT.set_ref_time(NORMAL_RATIO.mul_floor(MAX_BLOCK_WEIGHT.ref_time()))
+	Weight::from_parts(
+		NORMAL_RATIO.mul_floor(MAX_BLOCK_WEIGHT.ref_time()),
+		NORMAL_RATIO.mul_floor(MAX_BLOCK_WEIGHT.proof_size()),
+	)
 }
 
 parameter_types! {
