@@ -10,6 +10,10 @@
 //!
 //! Parallel kernels run in the rayon pool of the calling thread.
 
+// Index loops over several arrays of one length say what the vector unit does, and a kernel's operands are what
+// they are.
+#![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
+
 mod simd;
 
 pub mod attention;

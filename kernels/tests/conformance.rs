@@ -1,5 +1,7 @@
 //! Every kernel at every level against a slow f64 reference: odd sizes, single rows, nothing at all.
 
+#![allow(clippy::needless_range_loop)]
+
 use half::bf16;
 use openledger_kernels::*;
 

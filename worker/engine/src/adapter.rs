@@ -237,8 +237,11 @@ pub struct LoraWeights {
 	bytes: usize,
 }
 
-/// `module path -> (has A, has B)` names found in a file.
+/// Layer, block and module → names of its A and B in the file.
 type Names = BTreeMap<(usize, &'static str, &'static str), [Option<String>; 2]>;
+
+/// Rank, A, and B transposed and scaled.
+type Pair = (usize, Vec<f32>, Vec<f32>);
 
 impl LoraWeights {
 	/// The update of one site.
@@ -275,7 +278,7 @@ impl LoraWeights {
 		let file = open(weights)?;
 		let names = names(&file, base)?;
 		let mut seen = HashSet::new();
-		let mut sites: HashMap<(usize, &str), (usize, Vec<f32>, Vec<f32>)> = HashMap::new();
+		let mut sites: HashMap<(usize, &str), Pair> = HashMap::new();
 		for ((layer, block, module), pair) in &names {
 			let path = format!("model.layers.{layer}.{block}.{module}");
 			let [Some(a_name), Some(b_name)] = pair else {

@@ -170,10 +170,13 @@ impl ModelConfig {
 				return bad(&format!("{name} = {value}"));
 			}
 		}
-		if self.heads % self.kv_heads != 0 {
+		if !self.heads.is_multiple_of(self.kv_heads) {
 			return bad("heads is not a multiple of kv_heads");
 		}
-		if self.head_dim % 2 != 0 || self.head_dim > 4096 || self.heads > 4096 || self.layers > 4096
+		if !self.head_dim.is_multiple_of(2)
+			|| self.head_dim > 4096
+			|| self.heads > 4096
+			|| self.layers > 4096
 		{
 			return bad("head_dim is odd, or head_dim, heads or layers is over 4096");
 		}

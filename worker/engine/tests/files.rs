@@ -550,11 +550,14 @@ fn adapter_settings_should_be_honoured_or_refused_by_name() {
 	);
 }
 
+/// Name → shape and bytes.
+type Raw = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
 #[test]
 fn adapter_tensors_should_be_checked_one_by_one() {
 	let config = tiny_config();
 	let make = || RandomAdapter::new(&config, 1, 4, &["q_proj", "down_proj"], 0.1);
-	let parse_changed = |change: &dyn Fn(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)| {
+	let parse_changed = |change: &dyn Fn(&mut Raw)| {
 		let mut tensors = make().tensors();
 		change(&mut tensors);
 		let files = AdapterFiles {
@@ -575,7 +578,7 @@ fn adapter_tensors_should_be_checked_one_by_one() {
 		"adapter-missing-tensor"
 	);
 	let renamed = |name: &'static str| {
-		move |t: &mut BTreeMap<_, _>| {
+		move |t: &mut Raw| {
 			let tensor = t.remove(b).unwrap();
 			t.insert(name.to_string(), tensor);
 		}
