@@ -14,7 +14,7 @@
 
 use crate::{
 	error::Refusal,
-	meter::{Ask, Bill, Seat, MAX_ASKS},
+	meter::{Ask, Bill, Seat, ASK_EVERY, MAX_ASKS},
 	metrics::Tracked,
 	payee::Payee,
 	payments::{Checked, Expected, LaneKey, Totals, Voucher},
@@ -199,7 +199,7 @@ where
 		let bill = Bill::new(&lane, ready.model.price, ready.tokens_in());
 		let first = bill.due(0)?;
 		let ahead = bill.due(bill.allowance(ready.max_tokens()))?;
-		payee.reserve(&seat, ahead.amount, false).await?;
+		payee.reserve_first(&seat, ahead.amount, false).await?;
 		let answer = open_answer(&ready);
 		self.send(Out::Accepted(accepted(payee, &answer, &lane, first)?))
 			.await?;
@@ -244,7 +244,7 @@ impl Session<'_> {
 		let voucher = self.first_voucher(call).await?;
 		let ahead = self.bill.due(self.bill.allowance(self.max_tokens))?;
 		self.payee
-			.reserve(&self.seat, ahead.amount, voucher.by_delegate())
+			.reserve_first(&self.seat, ahead.amount, voucher.by_delegate())
 			.await?;
 		let mut tracked = self
 			.worker
@@ -341,7 +341,7 @@ impl Session<'_> {
 					ended.text.push_str(&text);
 					tracked.token();
 					let out = ended.tokens_out;
-					let ask = out % crate::meter::ASK_EVERY == 0;
+					let ask = out.is_multiple_of(ASK_EVERY);
 					let due = if ask && self.bill.asks().count() < MAX_ASKS {
 						deadline.get_or_insert_with(|| Instant::now() + wait);
 						Some(self.bill.ask(out, ended.text.len())?)

@@ -16,7 +16,7 @@ pub enum Refusal {
 	#[error("{0}")]
 	BadRequest(String),
 	/// No model of that name.
-	#[error("no model is called {0:?}; GET /v1/models or `openledger model list` shows the names")]
+	#[error("no model is called {0:?}; `openledger adapter list` and `openledger model list` show the names")]
 	UnknownModel(String),
 	/// The adapter was retired by its owner.
 	#[error("the adapter {0:?} was retired by its owner; choose another model")]
@@ -25,7 +25,7 @@ pub enum Refusal {
 	#[error("{0:?} needs another base model than the one this worker serves; choose a provider that serves it")]
 	OtherBase(String),
 	/// A file of the adapter is not in this worker's store.
-	#[error("this worker lacks {file} of {model:?}; send it with `openledger adapter upload`")]
+	#[error("this worker lacks {file} of {model:?}; send it with `openledger adapter push`")]
 	AdapterMissing {
 		/// The model's name.
 		model: String,

@@ -165,10 +165,10 @@ fn with_ranges(tokenizer: &Tokenizer, text: &str) -> Result<Vec<Token>, ModelErr
 	}
 	let rest = stream.finish()?;
 	take(&mut tokens, &rest);
-	let whole = at == text.len() && tokens.iter().all(|(_, (start, end))| start < end);
-	let fits =
-		|(_, (start, end)): &Token| text.is_char_boundary(*start) && text.is_char_boundary(*end);
-	if !tokens.is_empty() && !(whole && tokens.iter().all(fits)) {
+	let fits = |(_, (start, end)): &Token| {
+		start < end && text.is_char_boundary(*start) && text.is_char_boundary(*end)
+	};
+	if at != text.len() || !tokens.iter().all(fits) {
 		return Err(ModelError::Tokenizer(
 			"the tokenizer changes the text, so tokens have no place in it".into(),
 		));

@@ -59,6 +59,21 @@ pub struct Payee {
 	pub followed: watch::Receiver<Followed>,
 	/// How old it may be.
 	pub block_age: Duration,
+	/// How long to wait for a newer block when the followed one says that a channel cannot pay.
+	pub patience: Duration,
+}
+
+/// Whether a block that is newer may say otherwise: the payer may just have opened the channel, or
+/// topped it up.
+fn may_be_news(refusal: &Refusal) -> bool {
+	matches!(
+		refusal,
+		Refusal::UnknownChannel(_)
+			| Refusal::WrongGeneration { .. }
+			| Refusal::ChannelThawing(_)
+			| Refusal::EscrowEmpty { .. }
+			| Refusal::DelegateLimit(_)
+	)
 }
 
 impl Payee {
@@ -73,8 +88,34 @@ impl Payee {
 		Ok(followed.block)
 	}
 
-	/// Takes a lane for an answer, if its state is known here.
+	/// Waits until the node was asked for newer blocks.
+	async fn newer(&self) {
+		let mut followed = self.followed.clone();
+		let twice = async {
+			// The first look may have begun before the call.
+			for _ in 0..2 {
+				if followed.changed().await.is_err() {
+					return;
+				}
+			}
+		};
+		// Without news it goes on with what is known.
+		let _news = tokio::time::timeout(self.patience, twice).await;
+	}
+
+	/// Takes a lane for an answer, if its state is known here; looks twice before it refuses a channel
+	/// that a newer block may show otherwise.
 	pub async fn sit(&self, key: LaneKey, limit: usize) -> Result<(Seat, LaneRecord), Refusal> {
+		match self.sit_now(key, limit).await {
+			Err(refusal) if may_be_news(&refusal) => {
+				self.newer().await;
+				self.sit_now(key, limit).await
+			}
+			result => result,
+		}
+	}
+
+	async fn sit_now(&self, key: LaneKey, limit: usize) -> Result<(Seat, LaneRecord), Refusal> {
 		if u32::from(key.lane) >= LANES {
 			return Err(Refusal::LaneOutOfRange(key.lane.into()));
 		}
@@ -124,6 +165,22 @@ impl Payee {
 			});
 		}
 		Ok(())
+	}
+
+	/// [`Self::reserve`] for the beginning of an answer: looks twice before it refuses.
+	pub async fn reserve_first(
+		&self,
+		seat: &Seat,
+		total: Balance,
+		by_delegate: bool,
+	) -> Result<(), Refusal> {
+		match self.reserve(seat, total, by_delegate).await {
+			Err(refusal) if may_be_news(&refusal) => {
+				self.newer().await;
+				self.reserve(seat, total, by_delegate).await
+			}
+			result => result,
+		}
 	}
 
 	/// Sets the channel's money aside up to `total` of the lane and looks whether the escrow covers it

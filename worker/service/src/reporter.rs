@@ -72,12 +72,25 @@ impl From<crate::store::StoreError> for ReportError {
 pub struct Reporter {
 	payee: Arc<Payee>,
 	metrics: Metrics,
+	batch: u32,
 }
 
 impl Reporter {
 	/// Reports what `payee` earned.
 	pub fn new(payee: Arc<Payee>, metrics: Metrics) -> Self {
-		Self { payee, metrics }
+		Self {
+			payee,
+			metrics,
+			batch: MAX_SETTLE,
+		}
+	}
+
+	/// Settles at most `batch` leaves at a time.
+	pub fn with_batch(self, batch: u32) -> Self {
+		Self {
+			batch: batch.clamp(1, MAX_SETTLE),
+			..self
+		}
 	}
 
 	/// Does what every epoch that is not done needs now.
@@ -195,7 +208,7 @@ impl Reporter {
 		let tree = payouts_tree(&made.payout_leaves)?;
 		let mut start = start;
 		while start < made.payouts.count {
-			let len = MAX_SETTLE.min(made.payouts.count.saturating_sub(start));
+			let len = self.batch.min(made.payouts.count.saturating_sub(start));
 			let proof = tree.range_proof(start, len)?;
 			let leaves: Vec<PayoutLeaf> = made
 				.payout_leaves

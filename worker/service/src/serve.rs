@@ -41,6 +41,9 @@ const GRACE: Duration = Duration::from_secs(40);
 /// How long connections get to close after that, and the last redemption to be included.
 const LAST: Duration = Duration::from_secs(30);
 
+/// How long to wait for a block that shows a channel that was just opened or topped up.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 const MIB: usize = 1 << 20;
 
 /// A worker that serves.
@@ -234,7 +237,7 @@ struct Connected {
 fn hot_key(settings: &Serve) -> Result<Keypair> {
 	let Some(key) = &settings.key else {
 		bail!(
-			"--key is missing: give the provider's hot key (a file that `openledger key` made), or \
+			"--key is missing: give the provider's hot key (a file that `openledger keys new` made), or \
 			 serve for nothing with --offline"
 		);
 	};
@@ -263,10 +266,10 @@ async fn connect(settings: &Serve) -> Result<Connected> {
 		let grpc = settings.grpc;
 		bail!(
 			"{account} is not the hot key of a provider (as of finalized block {}). Register it with \
-			 the provider's own account:\n\n  openledger provider register --hot-key {account} \
-			 --endpoint http://{grpc} --base <MODEL> --bond <OPEN> --input <OPEN> --output <OPEN> \
-			 --key <KEY>\n\nor, if the provider exists: openledger provider set-hot-key {account} \
-			 --key <KEY>",
+			 the provider's own key:\n\n  openledger provider register --hot-key {account} \\\n    \
+			 --endpoint http://{grpc} --base <MODEL> --bond <OPEN> \\\n    --rate-in <OPEN> \
+			 --rate-out <OPEN> --key <PROVIDER KEY>\n\nor, if the provider exists:\n\n  \
+			 openledger provider hot-key {account} --key <PROVIDER KEY>\n",
 			block.number
 		);
 	};
@@ -296,9 +299,9 @@ async fn find_base(
 		}
 	}
 	bail!(
-		"the model file has SHA-256 {}, and the provider serves {}. Give the file that is registered, \
-		 or register this one with `openledger model register-base` and serve it with \
-		 `openledger provider register --base`",
+		"the model has SHA-256 {}, and the provider serves {}. Give the file that is registered, or \
+		 register this one with `openledger model register <NAME> --file <PATH>` and a provider for it \
+		 with `openledger provider register --base <NAME>`",
 		hex::encode(weights.0),
 		if others.is_empty() { "no base model".into() } else { others.join(", ") },
 	)
@@ -339,6 +342,7 @@ async fn join(
 		provider,
 		followed,
 		block_age,
+		patience: PATIENCE,
 	});
 	let recovered = payee
 		.recover_all()

@@ -27,7 +27,7 @@ Examples:
 
   Earn, with a hot key that `openledger provider register` named:
     openledger-worker serve --model SmolLM2-135M-Instruct.Q4_1.gguf \\
-      --chain ws://127.0.0.1:9944 --key ~/.openledger/keys/hot.json --grpc 0.0.0.0:50051
+      --chain ws://127.0.0.1:9944 --key ~/.config/openledger/keys/hot.json --grpc 0.0.0.0:50051
 
 Every option can be given as an environment variable. Logs: RUST_LOG=debug shows every answer.";
 

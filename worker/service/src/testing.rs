@@ -671,6 +671,7 @@ impl World {
 			max_lifetime: LIFETIME,
 			followed,
 			block_age: Duration::from_secs(60),
+			patience: Duration::from_millis(1),
 		});
 		payee.recover_all().await.unwrap();
 		let metrics = Metrics::new(BASE, 8, generator.clone());
@@ -693,7 +694,7 @@ impl World {
 			chain,
 			worker,
 			redeemer: Redeemer::new(payee.clone(), metrics.clone(), every, OPEN, 10),
-			reporter: Reporter::new(payee.clone(), metrics),
+			reporter: Reporter::new(payee.clone(), metrics).with_batch(2),
 			payee,
 			follower,
 			stop,

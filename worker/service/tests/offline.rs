@@ -1,0 +1,333 @@
+//! A whole worker with the real model, over real sockets, without a chain.
+
+#![allow(clippy::unwrap_used)]
+
+use clap::Parser;
+use openledger_proto::v1::{
+	adapters_client::AdaptersClient, generate_request::Frame as Out,
+	generate_response::Frame as In, inference_client::InferenceClient,
+	receipts_client::ReceiptsClient, start, AdapterRequest, Chat, GenerateRequest,
+	GetReceiptRequest, ListAdaptersRequest, Message, QuoteRequest, Start,
+};
+use openledger_worker::{
+	serve::{self, Running},
+	settings::{Cli, Command},
+};
+use serde_json::{json, Value};
+use std::path::PathBuf;
+use tokio::sync::oneshot;
+
+fn model() -> PathBuf {
+	let cache = || {
+		let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+		std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from)
+	};
+	let path = std::env::var_os("OPENLEDGER_MODEL").map_or_else(
+		|| cache().join("openledger/models/SmolLM2-135M-Instruct.Q4_1.gguf"),
+		PathBuf::from,
+	);
+	assert!(
+		path.exists(),
+		"{} is missing: run scripts/model.sh",
+		path.display()
+	);
+	path
+}
+
+struct Worker {
+	grpc: String,
+	http: String,
+	stop: oneshot::Sender<()>,
+	ended: tokio::task::JoinHandle<anyhow::Result<()>>,
+	_folder: tempfile::TempDir,
+}
+
+impl Worker {
+	async fn start() -> Self {
+		let folder = tempfile::tempdir().unwrap();
+		let store = folder.path().join("store");
+		let arguments = [
+			"openledger-worker".into(),
+			"serve".into(),
+			"--offline".into(),
+			"--model".into(),
+			model().into_os_string(),
+			"--store".into(),
+			store.into_os_string(),
+			"--base-name".into(),
+			"smol".into(),
+			"--grpc".into(),
+			"127.0.0.1:0".into(),
+			"--http".into(),
+			"127.0.0.1:0".into(),
+			"--max-message".into(),
+			"64".into(),
+			"--kv-budget".into(),
+			"256".into(),
+		];
+		let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+		let running: Running = serve::start(*settings).await.unwrap();
+		let (stop, stopped) = oneshot::channel();
+		Self {
+			grpc: format!("http://{}", running.grpc),
+			http: format!("http://{}", running.http),
+			stop,
+			ended: tokio::spawn(running.until(async {
+				let _stopped = stopped.await;
+			})),
+			_folder: folder,
+		}
+	}
+
+	async fn post(&self, path: &str, body: &Value) -> (u16, String) {
+		let url = format!("{}{path}", self.http);
+		let reply = reqwest::Client::new()
+			.post(url)
+			.json(body)
+			.send()
+			.await
+			.unwrap();
+		(reply.status().as_u16(), reply.text().await.unwrap())
+	}
+
+	async fn get(&self, path: &str) -> (u16, String) {
+		let reply = reqwest::get(format!("{}{path}", self.http)).await.unwrap();
+		(reply.status().as_u16(), reply.text().await.unwrap())
+	}
+}
+
+fn chat(stream: bool) -> Value {
+	json!({
+		"model": "smol", "temperature": 0, "max_tokens": 12, "stream": stream,
+		"stream_options": { "include_usage": true },
+		"messages": [{ "role": "user", "content": "What is the capital of France?" }],
+	})
+}
+
+fn code(body: &str) -> String {
+	let error: Value = serde_json::from_str(body).unwrap();
+	error["error"]["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_should_answer_over_http_and_grpc_and_stop_in_order() {
+	let worker = Worker::start().await;
+
+	let (status, body) = worker.post("/v1/chat/completions", &chat(false)).await;
+	assert_eq!(status, 200, "{body}");
+	let whole: Value = serde_json::from_str(&body).unwrap();
+	let answer = whole["choices"][0]["message"]["content"]
+		.as_str()
+		.unwrap()
+		.to_owned();
+	assert!(answer.contains("Paris"), "{answer}");
+	let usage = &whole["usage"];
+	let (read, written) = (&usage["prompt_tokens"], &usage["completion_tokens"]);
+	assert_eq!(
+		usage["total_tokens"].as_u64().unwrap(),
+		read.as_u64().unwrap() + written.as_u64().unwrap()
+	);
+
+	// The stream brings the same answer in pieces, then the usage, then the end.
+	let (status, body) = worker.post("/v1/chat/completions", &chat(true)).await;
+	assert_eq!(status, 200, "{body}");
+	let events: Vec<&str> = body
+		.lines()
+		.filter_map(|line| line.strip_prefix("data: "))
+		.collect();
+	assert_eq!(events.last(), Some(&"[DONE]"));
+	let chunks: Vec<Value> = events[..events.len() - 1]
+		.iter()
+		.map(|event| serde_json::from_str(event).unwrap())
+		.collect();
+	let text: String = chunks
+		.iter()
+		.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+		.collect();
+	assert_eq!(text, answer);
+	assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
+	assert_eq!(chunks[chunks.len() - 1]["usage"], whole["usage"]);
+	let reason = &chunks[chunks.len() - 2]["choices"][0]["finish_reason"];
+	assert_eq!(reason, &whole["choices"][0]["finish_reason"]);
+
+	let prompt = json!({
+		"model": "smol", "prompt": "The capital of France is", "max_tokens": 5, "temperature": 0,
+		"seed": 1,
+	});
+	let (status, body) = worker.post("/v1/completions", &prompt).await;
+	assert_eq!(status, 200, "{body}");
+	let text: Value = serde_json::from_str(&body).unwrap();
+	assert_eq!(text["object"], "text_completion");
+	assert!(!text["choices"][0]["text"].as_str().unwrap().is_empty());
+
+	let (status, body) = worker.get("/v1/models").await;
+	assert_eq!(status, 200);
+	let models: Value = serde_json::from_str(&body).unwrap();
+	assert_eq!(models["data"][0]["id"], "smol");
+	assert_eq!(worker.get("/health").await.0, 200);
+	let (status, metrics) = worker.get("/metrics").await;
+	assert_eq!(status, 200);
+	for line in [
+		"openledger_tokens_total{model=\"smol\",direction=\"out\"}",
+		"vllm:num_requests_running{model_name=\"smol\"} 0",
+		"vllm:num_requests_waiting{model_name=\"smol\"} 0",
+		"vllm:kv_cache_usage_perc{model_name=\"smol\"}",
+		"vllm:lora_requests_info{max_lora=\"32\",waiting_lora_adapters=\"\",running_lora_adapters=\"\"}",
+	] {
+		assert!(metrics.contains(line), "{line} is not in {metrics}");
+	}
+
+	// Bad input: each has its code.
+	let mut wrong = chat(false);
+	wrong["model"] = "nobody".into();
+	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
+	assert_eq!((status, code(&body).as_str()), (404, "unknown-model"));
+	let mut wrong = chat(false);
+	wrong["messages"] = json!([]);
+	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
+	assert_eq!((status, code(&body).as_str()), (400, "bad-request"));
+	let mut wrong = chat(false);
+	wrong["tools"] = json!([{}]);
+	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
+	assert_eq!((status, code(&body).as_str()), (400, "bad-request"));
+	assert!(body.contains("`tools`"), "{body}");
+	let mut wrong = chat(false);
+	wrong["messages"][0]["content"] = "word ".repeat(10_000).into();
+	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
+	assert_eq!((status, code(&body).as_str()), (400, "prompt-too-long"));
+	wrong["messages"][0]["content"] = "x".repeat(70_000).into();
+	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
+	assert_eq!((status, code(&body).as_str()), (400, "too-large"));
+	let (status, body) = worker
+		.post("/v1/chat/completions", &json!("nonsense"))
+		.await;
+	assert_eq!((status, code(&body).as_str()), (400, "bad-request"));
+
+	over_grpc(&worker, &answer).await;
+
+	worker.stop.send(()).unwrap();
+	worker.ended.await.unwrap().unwrap();
+}
+
+async fn over_grpc(worker: &Worker, answer: &str) {
+	let channel = tonic::transport::Endpoint::from_shared(worker.grpc.clone())
+		.unwrap()
+		.connect()
+		.await
+		.unwrap();
+	let mut inference = InferenceClient::new(channel.clone());
+	let content = "What is the capital of France?".to_owned();
+	let messages = vec![Message {
+		role: "user".into(),
+		content,
+	}];
+	let input = Some(start::Input::Chat(Chat {
+		messages: messages.clone(),
+	}));
+	let start = Start {
+		model: "smol".into(),
+		input,
+		max_tokens: 12,
+		..Start::default()
+	};
+	let (frames, receiver) = tokio::sync::mpsc::channel(4);
+	frames
+		.send(GenerateRequest {
+			frame: Some(Out::Start(start)),
+		})
+		.await
+		.unwrap();
+	let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+	let mut replies = inference.generate(stream).await.unwrap().into_inner();
+	let mut text = String::new();
+	let mut finished = None;
+	while let Some(reply) = replies.message().await.unwrap() {
+		match reply.frame.unwrap() {
+			In::Accepted(accepted) => assert!(accepted.due.is_none()),
+			In::Chunk(chunk) => text.push_str(&chunk.text),
+			In::Finished(end) => finished = Some(end),
+			In::Settled(_) => panic!("nothing is paid, so nothing is settled"),
+		}
+	}
+	assert_eq!(text, answer);
+	assert!(finished.unwrap().receipt.is_empty());
+
+	let quote = QuoteRequest {
+		model: "smol".into(),
+		input: Some(openledger_proto::v1::quote_request::Input::Chat(Chat {
+			messages,
+		})),
+		max_tokens: 12,
+	};
+	let quoted = inference.quote(quote).await.unwrap().into_inner();
+	assert!(quoted.prompt_tokens > 10);
+	assert_eq!(quoted.most, "0", "without a chain nothing costs anything");
+
+	let mut adapters = AdaptersClient::new(channel.clone());
+	let listed = adapters
+		.list(ListAdaptersRequest {})
+		.await
+		.unwrap()
+		.into_inner();
+	assert!(listed.adapters.is_empty());
+	let unknown = adapters
+		.load(AdapterRequest {
+			model: "nobody".into(),
+		})
+		.await
+		.unwrap_err();
+	assert_eq!(unknown.code(), tonic::Code::NotFound);
+	assert_eq!(
+		unknown.metadata().get("openledger-error").unwrap(),
+		"unknown-model"
+	);
+	let mut receipts = ReceiptsClient::new(channel.clone());
+	let offline = receipts
+		.get(GetReceiptRequest { key: None })
+		.await
+		.unwrap_err();
+	assert_eq!(
+		offline.metadata().get("openledger-error").unwrap(),
+		"offline"
+	);
+
+	let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
+	let service = "openledger.inference.v1.Inference".to_owned();
+	let asked = tonic_health::pb::HealthCheckRequest { service };
+	let status = health.check(asked).await.unwrap().into_inner().status;
+	assert_eq!(
+		status,
+		tonic_health::pb::health_check_response::ServingStatus::Serving as i32
+	);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_model_should_be_refused_with_its_name() {
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("broken.gguf");
+	std::fs::write(&path, b"GGUF and then nothing").unwrap();
+	let store = folder.path().join("store");
+	let arguments = [
+		"openledger-worker".into(),
+		"serve".into(),
+		"--offline".into(),
+		"--model".into(),
+		path.into_os_string(),
+		"--store".into(),
+		store.into_os_string(),
+	];
+	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+	let error = format!("{:#}", serve::start(*settings).await.unwrap_err());
+	assert!(error.contains("broken.gguf"), "{error}");
+}
+
+#[tokio::test]
+async fn a_worker_without_a_key_should_say_what_to_give() {
+	let arguments = ["openledger-worker", "serve", "--model", "model.gguf"];
+	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+	let error = format!("{:#}", serve::start(*settings).await.unwrap_err());
+	assert!(
+		error.contains("--key") && error.contains("--offline"),
+		"{error}"
+	);
+}
