@@ -194,7 +194,7 @@ class Demo:
         hot = self.account("//Bob//hot", "Bob's hot key")
         self.cli(PROVIDER, "account", "send", hot, "100")
         self.cli(PROVIDER, "provider", "register", "--hot-key", hot, "--endpoint", f"http://127.0.0.1:{grpc}", "--bond", "1000",
-                 "--base", self.base, "--rate-in", "1", "--rate-out", "2")
+                 "--base", self.base, "--rate-in", "1", "--rate-out", "2", "--wait", "finalized")
         self.start("worker", f"http://127.0.0.1:{http}/health", "openledger-worker", "serve", "--model", self.arguments.model,
                    "--store", self.root / "worker" / "store", "--data", self.root / "worker" / "data", "--chain", self.chain,
                    "--key", "//Bob//hot", "--grpc", f"127.0.0.1:{grpc}", "--http", f"127.0.0.1:{http}", "--redeem-every", "12")
