@@ -501,7 +501,6 @@ impl Scheduler {
 						Ok(Some(reason)) => ended.push((*at, Ok(reason))),
 						Err(error) => ended.push((*at, Err(error))),
 					}
-					self.shared.tokens_out.fetch_add(1, Ordering::Relaxed);
 				}
 			}
 		}

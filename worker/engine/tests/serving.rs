@@ -88,6 +88,7 @@ const CAPITAL: &str = "What is the capital of France? Answer in one sentence.";
 #[test]
 fn greedy_should_answer_as_the_other_engines_do() {
 	let (_turn, f) = fixture();
+	let before = f.engine.stats();
 	let done = f
 		.engine
 		.submit(request(&f.engine, CAPITAL, None, 40))
@@ -97,6 +98,15 @@ fn greedy_should_answer_as_the_other_engines_do() {
 	assert_eq!(done.text, "The capital of France is Paris.");
 	assert_eq!(done.reason, FinishReason::Stop);
 	assert_eq!(done.completion_tokens as usize, done.ids.len());
+	let after = f.engine.stats();
+	assert_eq!(
+		after.tokens_out - before.tokens_out,
+		u64::from(done.completion_tokens)
+	);
+	assert_eq!(
+		after.tokens_in - before.tokens_in,
+		u64::from(done.prompt_tokens)
+	);
 	assert_eq!(done.prompt_tokens as usize, chat(&f.engine, CAPITAL).len());
 	assert_eq!(done.ids.last(), Some(&2), "the end token is counted");
 }
