@@ -2,14 +2,12 @@
 
 use crate::error::Refusal;
 use futures::stream::{BoxStream, StreamExt};
+use openledger_attribution::{byte_level_tokens, Token};
 use openledger_engine::{
 	AdapterError, AdapterKey, ChatMessage, Engine, EngineError, EngineStats, ModelError, Request,
-	StreamEvent, Tokenizer,
+	StreamEvent,
 };
 use std::path::{Path, PathBuf};
-
-/// A token and the byte range of the text it stands for.
-pub type Token = (u32, (usize, usize));
 
 /// Turns prompts into tokens.
 pub trait Generator: Send + Sync + 'static {
@@ -88,13 +86,12 @@ impl Generator for Engine {
 	}
 
 	fn tokenize(&self, text: &str) -> Vec<Token> {
-		match with_ranges(self.tokenizer(), text) {
-			Ok(tokens) => tokens,
-			Err(error) => {
-				tracing::error!(%error, "an answer cannot be tokenised; it earns by equal shares");
-				Vec::new()
-			}
-		}
+		let tokenizer = self.tokenizer();
+		let ids = tokenizer.encode(text).unwrap_or_default();
+		byte_level_tokens(text, &ids, &|id| tokenizer.id_to_token(id)).unwrap_or_else(|| {
+			tracing::error!("an answer cannot be tokenised; it earns by equal shares");
+			Vec::new()
+		})
 	}
 
 	fn context(&self) -> usize {
@@ -140,38 +137,4 @@ impl Generator for Engine {
 	fn shutdown(&self) {
 		Engine::shutdown(self);
 	}
-}
-
-/// Tokens of `text` with their byte ranges; tokens that share a character share its range.
-fn with_ranges(tokenizer: &Tokenizer, text: &str) -> Result<Vec<Token>, ModelError> {
-	let mut stream = tokenizer.stream(&[]);
-	let mut tokens: Vec<Token> = Vec::new();
-	let (mut at, mut waiting) = (0, 0);
-	let mut take = |tokens: &mut Vec<Token>, piece: &str| {
-		if piece.is_empty() {
-			return;
-		}
-		let range = (at, at + piece.len());
-		at = range.1;
-		for token in tokens.iter_mut().skip(waiting) {
-			token.1 = range;
-		}
-		waiting = tokens.len();
-	};
-	for id in tokenizer.encode(text)? {
-		let piece = stream.push(id)?;
-		tokens.push((id, (0, 0)));
-		take(&mut tokens, &piece);
-	}
-	let rest = stream.finish()?;
-	take(&mut tokens, &rest);
-	let fits = |(_, (start, end)): &Token| {
-		start < end && text.is_char_boundary(*start) && text.is_char_boundary(*end)
-	};
-	if at != text.len() || !tokens.iter().all(fits) {
-		return Err(ModelError::Tokenizer(
-			"the tokenizer changes the text, so tokens have no place in it".into(),
-		));
-	}
-	Ok(tokens)
 }

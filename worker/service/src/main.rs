@@ -5,7 +5,7 @@ use openledger_worker::{
 	serve,
 	settings::{Cli, Command, Serve},
 };
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 use tokio::signal::unix::{signal, SignalKind};
 use tracing_subscriber::EnvFilter;
 
@@ -17,7 +17,8 @@ fn logs(settings: &Serve) {
 	if settings.log_json {
 		subscriber.json().init();
 	} else {
-		subscriber.with_target(false).init();
+		let is_terminal = std::io::stderr().is_terminal();
+		subscriber.with_target(false).with_ansi(is_terminal).init();
 	}
 }
 

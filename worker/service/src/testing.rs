@@ -8,7 +8,7 @@ use crate::{
 	error::Refusal,
 	files::{Files, INDEX_FILE},
 	follower::Follower,
-	generator::{Generator, Token},
+	generator::Generator,
 	meter::Meter,
 	metrics::Metrics,
 	payee::Payee,
@@ -21,7 +21,7 @@ use crate::{
 };
 use codec::{Decode, Encode};
 use futures::stream::{BoxStream, StreamExt};
-use openledger_attribution::{Contribution, Index, Records, Snapshot};
+use openledger_attribution::{Contribution, Index, Records, Snapshot, Token};
 use openledger_client::{
 	types::{
 		Adapter, AdapterState, BaseModel, Channel, Delegate, Epoch, LaneState, ModelId, Pot,
