@@ -43,7 +43,7 @@ impl CliError {
 			let value = serde_json::json!({
 				"error": { "code": self.code, "message": self.message }
 			});
-			println!("{value}");
+			crate::output::say(&format!("{value}\n"));
 		} else {
 			eprintln!("error[{}]: {}", self.code, self.message);
 		}
@@ -52,7 +52,12 @@ impl CliError {
 
 impl From<ChainError> for CliError {
 	fn from(error: ChainError) -> Self {
-		Self::new(error.code(), error.to_string())
+		let message = match &error {
+			// The code names pallet and error already.
+			ChainError::Dispatch { docs, .. } => docs.clone(),
+			_ => error.to_string(),
+		};
+		Self::new(error.code(), message)
 	}
 }
 

@@ -223,7 +223,7 @@ async fn part(
 		};
 		payouts.push(accounts.share(&leaf).await?);
 	}
-	payouts.sort_by(|a, b| b.amount.cmp(&a.amount));
+	payouts.sort_by_key(|share| std::cmp::Reverse(share.amount));
 	Ok(EpochPart {
 		epoch: earned.epoch,
 		paid,

@@ -3,6 +3,7 @@
 use comfy_table::{presets, Table};
 use openledger_primitives::{AccountId, Hash};
 use serde::Serialize;
+use std::io::Write;
 
 /// A command's result, in both forms.
 #[derive(Clone, Debug)]
@@ -34,11 +35,17 @@ impl Output {
 	/// Prints one of the forms.
 	pub fn print(&self, json: bool) {
 		if json {
-			println!("{:#}", self.json);
+			say(&format!("{:#}\n", self.json));
 		} else {
-			println!("{}", self.human.trim_end());
+			say(&format!("{}\n", self.human.trim_end()));
 		}
 	}
+}
+
+/// Writes to standard output at once. A reader that has gone away, as in `… | head`, wants no more.
+pub fn say(text: &str) {
+	let mut out = std::io::stdout().lock();
+	let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// A table with a heading; numbers are best given as text.
@@ -47,7 +54,7 @@ pub fn table<R: IntoIterator<Item = String>>(
 	rows: impl IntoIterator<Item = R>,
 ) -> String {
 	let mut table = Table::new();
-	table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+	table.load_style(presets::UTF8_FULL_CONDENSED);
 	table.set_header(heading.iter().copied());
 	for row in rows {
 		table.add_row(row);

@@ -7,7 +7,10 @@ use openledger_proto::v1::{
 	upload_request::Frame, AdapterStatus, GetReceiptRequest, ReceiptDetail, UploadRequest,
 	UploadStart,
 };
-use std::{path::Path, time::Duration};
+use std::{
+	path::Path,
+	time::{Duration, Instant},
+};
 use tokio::io::AsyncReadExt;
 use tonic::transport::{Channel, Endpoint};
 
@@ -19,6 +22,8 @@ pub const ADAPTER_FILES: [&str; 3] = [
 ];
 /// Bytes of one message of an upload.
 const PIECE: usize = 256 * 1024;
+/// How far a worker's view of the chain may lie behind ours.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer: a receipt with its attribution and proofs.
@@ -54,8 +59,21 @@ pub async fn receipt(endpoint: &str, digest: Hash) -> Result<ReceiptDetail, CliE
 	Ok(client.get(request).await?.into_inner())
 }
 
-/// Sends the files of an adapter that is registered as `model` to a worker.
+/// Sends the files of an adapter that is registered as `model` to a worker. One that has not heard of
+/// the adapter yet is given a while, since its view of the chain may lie behind ours.
 pub async fn push(endpoint: &str, model: &str, folder: &Path) -> Result<AdapterStatus, CliError> {
+	let begun = Instant::now();
+	loop {
+		match push_once(endpoint, model, folder).await {
+			Err(error) if error.code == "unknown-model" && begun.elapsed() < PATIENCE => {
+				tokio::time::sleep(Duration::from_secs(1)).await;
+			}
+			result => return result,
+		}
+	}
+}
+
+async fn push_once(endpoint: &str, model: &str, folder: &Path) -> Result<AdapterStatus, CliError> {
 	let channel = connect(endpoint)?;
 	let mut last = None;
 	for file in ADAPTER_FILES {

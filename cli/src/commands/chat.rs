@@ -1,10 +1,10 @@
 //! `openledger chat`.
 
 use super::gateway::Spending;
-use crate::{context::Context, CliError};
+use crate::{context::Context, output::say, CliError};
 use clap::Args;
 use serde_json::{json, Value};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 /// Asks a model.
 #[derive(Debug, Args)]
@@ -117,23 +117,19 @@ impl Chat {
 		while let Some(bytes) = response.chunk().await.map_err(unreachable)? {
 			let new = answer.take(&bytes)?;
 			if !context.global.json {
-				print!("{new}");
-				// Showing the text late is no reason to lose it.
-				let _shown = std::io::stdout().flush();
+				say(&new);
 			}
 		}
 		if context.global.json {
-			println!(
-				"{:#}",
-				json!({
-					"id": answer.id,
-					"text": answer.text,
-					"receipt": answer.receipt,
-					"usage": answer.usage,
-				})
-			);
+			let value = json!({
+				"id": answer.id,
+				"text": answer.text,
+				"receipt": answer.receipt,
+				"usage": answer.usage,
+			});
+			say(&format!("{value:#}\n"));
 		} else {
-			println!();
+			say("\n");
 			if std::io::stderr().is_terminal() {
 				eprintln!(
 					"(receipt {}; `openledger receipt show last` explains it)",

@@ -4,6 +4,7 @@ use crate::{
 	amount::Open,
 	context::Context,
 	gateway::{self, purse::Budget},
+	output::say,
 	CliError,
 };
 use clap::Args;
@@ -69,11 +70,11 @@ impl Gateway {
 		})?;
 		let address = listener.local_addr().unwrap_or(self.listen);
 		let payer = gateway.purse.payer();
-		if context.global.json {
-			println!("{}", json!({ "listening": address, "payer": payer }));
-		} else {
-			println!("Serving the OpenAI API on http://{address}/v1, paid by {payer}.");
-		}
+		let hello = match context.global.json {
+			true => json!({ "listening": address, "payer": payer }).to_string(),
+			false => format!("Serving the OpenAI API on http://{address}/v1, paid by {payer}."),
+		};
+		say(&format!("{hello}\n"));
 		gateway.serve(listener, stopped()).await
 	}
 }

@@ -25,7 +25,11 @@ use std::{
 		atomic::{AtomicU32, Ordering},
 		Arc, Mutex, PoisonError,
 	},
+	time::Duration,
 };
+
+/// How long not to try again after filling a channel has failed.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// How much may be spent.
 #[derive(Clone, Copy, Debug)]
@@ -297,6 +301,25 @@ impl Purse {
 		if channel.left() > left && !self.is_low(channel) {
 			return Ok(());
 		}
+		self.put_in(channel).await
+	}
+
+	/// Puts more into a channel that runs low, unless that is under way. After a failure it waits a
+	/// while before anybody tries again.
+	pub async fn fill(&self, channel: &PaidChannel) {
+		let Ok(_filling) = channel.filling.try_lock() else {
+			return;
+		};
+		if !self.is_low(channel) {
+			return;
+		}
+		if let Err(error) = self.put_in(channel).await {
+			tracing::warn!(channel = channel.id, "the channel runs low: {error}");
+			tokio::time::sleep(PAUSE).await;
+		}
+	}
+
+	async fn put_in(&self, channel: &PaidChannel) -> Result<(), GatewayError> {
 		let amount = self.allowed(&self.chain.channels_of(&self.payer()).await?)?;
 		let call = calls::top_up(channel.id, amount);
 		self.chain

@@ -36,7 +36,9 @@ const SETTLING: Duration = Duration::from_secs(30);
 /// How long to wait for a free lane.
 const QUEUE: Duration = Duration::from_secs(120);
 /// How often one provider is tried: other lanes, a filled channel.
-const TRIES: usize = 6;
+const TRIES: usize = 8;
+/// How far a worker's view of the chain may lie behind this gateway's.
+const LAG: Duration = Duration::from_millis(1_500);
 
 /// What happens while a request is answered.
 #[derive(Debug)]
@@ -111,7 +113,10 @@ async fn attempt_all(
 				return Err(failure.error)
 			}
 			Err(failure) => {
-				gateway.catalog.failed(&provider.account);
+				// A missing adapter or an empty channel says nothing about the provider's health.
+				if failure.error.status >= 500 {
+					gateway.catalog.failed(&provider.account);
+				}
 				tracing::warn!(
 					provider = %provider.account, code = failure.error.code,
 					"a provider failed: {}", failure.error
@@ -140,9 +145,7 @@ async fn attempt_provider(
 	for _ in 0..TRIES {
 		let channel = gateway.purse.channel(provider).await?;
 		let left = channel.left();
-		if gateway.purse.is_low(&channel) {
-			fill_in_background(gateway, &channel);
-		}
+		fill_if_low(gateway, &channel);
 		let Err(failure) = attempt(gateway, model, provider, &channel, start, events).await else {
 			return Ok(());
 		};
@@ -155,9 +158,9 @@ async fn attempt_provider(
 				filled = true;
 				gateway.purse.top_up(&channel, left).await?;
 			}
-			"unknown-channel" | "foreign-channel" | "wrong-generation" | "channel-thawing"
-				if !renewed =>
-			{
+			// What is final here may not have reached the worker yet.
+			"escrow-empty" | "unknown-channel" => tokio::time::sleep(LAG).await,
+			"foreign-channel" | "wrong-generation" | "channel-thawing" if !renewed => {
 				renewed = true;
 				gateway.purse.forget(&provider.account).await;
 			}
@@ -168,14 +171,13 @@ async fn attempt_provider(
 	Err(last.unwrap_or_else(|| GatewayError::new(503, "no-provider", "No lane is usable.").into()))
 }
 
-fn fill_in_background(gateway: &Arc<Gateway>, channel: &Arc<PaidChannel>) {
+/// Fills a channel that runs low while answers go on.
+fn fill_if_low(gateway: &Arc<Gateway>, channel: &Arc<PaidChannel>) {
+	if !gateway.purse.is_low(channel) {
+		return;
+	}
 	let (gateway, channel) = (gateway.clone(), channel.clone());
-	let left = channel.left();
-	tokio::spawn(async move {
-		if let Err(error) = gateway.purse.top_up(&channel, left).await {
-			tracing::warn!(channel = channel.id, "the channel runs low: {error}");
-		}
-	});
+	tokio::spawn(async move { gateway.purse.fill(&channel).await });
 }
 
 /// One try on one lane.
@@ -412,6 +414,7 @@ impl Session<'_> {
 			.sign(self.channel, lane, &mut answer.record, due, receipts, quote)
 			.await?;
 		self.gateway.metrics.voucher();
+		fill_if_low(self.gateway, self.channel);
 		offer(&self.frames, Out::Voucher(voucher.encode())).await
 	}
 
