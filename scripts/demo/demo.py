@@ -7,6 +7,7 @@ Run it by `make demo`; scripts/demo.sh does the set-up. Everything it does, a us
 
 import argparse
 import asyncio
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -24,19 +25,16 @@ import openai
 HERE = pathlib.Path(__file__).resolve().parent
 OPEN = 10**18
 
-# Who takes part. The first five are development accounts with OPEN at genesis; contributors get a
-# little from Ferdie to pay deposits and fees.
-LAB, PROVIDER, PAYER, BUILDER, CURATOR, DONOR = "//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie"
-DOMAINS = {
-    "cooking": ["amara", "bruno"],
-    "medicine": ["chiara", "dmitri"],
-    "aviation": ["esther", "farid"],
-}
-PROMPTS = {
-    "cooking": "How do I make {}?",
-    "medicine": "What does the code {} cover?",
-    "aviation": "What must a pilot learn about {}?",
-}
+# Who takes part: development accounts that hold OPEN at genesis.
+LAB, PROVIDER, PAYER, BUILDER = "//Alice", "//Bob", "//Charlie", "//Dave"
+# Each domain has a curator, who lends its two contributors what they need for deposits and fees.
+DOMAINS = {"cooking": ["amara", "bruno"], "medicine": ["chiara", "dmitri"], "aviation": ["esther", "farid"]}
+CURATORS = {"cooking": "//Eve", "medicine": "//Ferdie", "aviation": "//Eve//stash"}
+# How `openledger train` is called: enough to see held-out loss fall and answers quote records.
+TRAINING = "--layers 10 --rank 16 --alpha 32 --learning-rate 1e-3 --steps 120"
+# The chain's own accounts are the eight letters of their name behind `modl`.
+CHAIN_ACCOUNTS = {b"ol/trsry": "treasury (fees, part of the cut)", b"ol/stake": "stakers' pot", b"ol/attri": "pots and credits not yet claimed",
+                  b"ol/commn": "community reserve"}
 
 
 def say(text=""):
@@ -50,6 +48,15 @@ def step(text):
 def amount(units):
     """Units as OPEN, exact."""
     return f"{Decimal(units) / OPEN:f}"
+
+
+def chain_account(address):
+    """The chain's own account behind an SS58 address, if it is one."""
+    number = 0
+    for letter in address:
+        number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(letter)
+    account = number.to_bytes(35, "big")[1:33]
+    return CHAIN_ACCOUNTS.get(account[4:12]) if account[:4] == b"modl" else None
 
 
 def free_port():
@@ -146,13 +153,12 @@ class Demo:
         self.start("node", f"http://127.0.0.1:{rpc}/health", "openledger-node", "--dev", "--base-path", self.root / "chain",
                    "--rpc-port", rpc, "--port", free_port(), "--no-prometheus", "--no-telemetry", "--state-pruning", "archive")
         for key, name in [(LAB, "Alice, base model owner, validator"), (PROVIDER, "Bob, provider"), (PAYER, "Charlie, payer"),
-                          (BUILDER, "Dave, adapter owner"), (CURATOR, "Eve, curator"), (DONOR, "Ferdie")]:
+                          (BUILDER, "Dave, adapter owner")]:
             self.account(key, name)
-        for domain, contributors in DOMAINS.items():
-            for name in contributors:
-                address = self.account(f"//{name}", f"{name}, contributor ({domain})")
-                self.cli(DONOR, "account", "send", address, "100")
-
+        for domain, key in CURATORS.items():
+            self.account(key, f"{key.strip('/').replace('//', ' ')}, curator ({domain})")
+        for name in ["Alice", "Bob", "Charlie", "Dave", "Ferdie"]:
+            self.account(f"//{name}//stash", f"{name} stash")
         self.datanets(texts)
         self.adapters()
         self.serve()
@@ -164,16 +170,20 @@ class Demo:
 
     def datanets(self, texts):
         step("Datanets: contributors offer records, the curator accepts them, a snapshot freezes them")
-        self.snapshots = {}
-        for domain, contributors in DOMAINS.items():
-            licence = (texts / domain / "LICENCE.md").read_text().split()[0]
-            datanet = self.cli(CURATOR, "datanet", "create", domain, "--licence", licence)["datanet"]
-            for name in contributors:
-                offered = self.cli(f"//{name}", "datanet", "contribute", datanet, texts / domain / name)
-                self.cli(CURATOR, "datanet", "accept", datanet, offered["contribution"])
-            version = self.cli(CURATOR, "datanet", "snapshot", datanet)["version"]
-            self.snapshots[domain] = f"{datanet}@{version}"
-            say(f"  {domain}: Datanet {datanet}, licence {licence}, snapshot {version} of {', '.join(contributors)}")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            self.snapshots = dict(zip(DOMAINS, pool.map(lambda domain: self.datanet(domain, texts / domain), DOMAINS)))
+
+    def datanet(self, domain, texts):
+        curator, contributions = CURATORS[domain], []
+        licence = (texts / "LICENCE.md").read_text().split()[0]
+        datanet = self.cli(curator, "datanet", "create", domain, "--licence", licence)["datanet"]
+        for name in DOMAINS[domain]:
+            self.cli(curator, "account", "send", self.account(f"//{name}", f"{name}, contributor ({domain})"), "100")
+            contributions.append(self.cli(f"//{name}", "datanet", "contribute", datanet, texts / name)["contribution"])
+        self.cli(curator, "datanet", "accept", datanet, *contributions)
+        version = self.cli(curator, "datanet", "snapshot", datanet)["version"]
+        say(f"  {domain}: Datanet {datanet}, licence {licence}, snapshot {version} of {' and '.join(DOMAINS[domain])}")
+        return f"{datanet}@{version}"
 
     def adapters(self):
         step("The base model, registered by its hash")
@@ -259,17 +269,12 @@ class Demo:
         credits = self.until("settlement", lambda: int((now := totals())["credited"]) and int(now["credited"]) == int(now["licence"]) and now, 900)
         say(f"  credited: {amount(credits['credited'])} OPEN")
         step("Everybody claims")
-        for domain, contributors in DOMAINS.items():
-            for name in contributors:
-                self.claim(f"//{name}", name)
-        for key, name in [(LAB, "Alice"), (BUILDER, "Dave")]:
-            self.claim(key, name)
+        for owed in self.cli(LAB, "rewards", "show", "--all"):
+            paid = self.cli(LAB, "rewards", "claim", owed["account"])
+            say(f"  {self.name(owed['account']):36} {amount(paid['amount']):>24} OPEN")
 
-    def claim(self, key, name):
-        owed = int(self.cli(key, "rewards", "show")["credit"])
-        if owed:
-            self.cli(key, "rewards", "claim")
-        say(f"  {name:8} {amount(owed)} OPEN")
+    def name(self, address):
+        return self.names.get(address) or chain_account(address) or address
 
     def explain(self, answers):
         # The answer with most quoted from the records is the most telling one.
@@ -285,10 +290,9 @@ class Demo:
         held = lambda listing: {row["account"]: int(row["free"]) + int(row["reserved"]) for row in listing["accounts"]}
         was, now = held(before), held(after)
         say(f"  {'account':44} {'before, OPEN':>34} {'after, OPEN':>34} {'change, OPEN':>28}")
-        for address in sorted({*was, *now}, key=lambda address: self.names.get(address, "~" + address)):
+        for address in sorted({*was, *now}, key=self.name):
             change = now.get(address, 0) - was.get(address, 0)
-            name = self.names.get(address, address)
-            say(f"  {name[:44]:44} {amount(was.get(address, 0)):>34} {amount(now.get(address, 0)):>34} {amount(change):>28}")
+            say(f"  {self.name(address):44} {amount(was.get(address, 0)):>34} {amount(now.get(address, 0)):>34} {amount(change):>28}")
         total = sum(now.values()) - sum(was.values())
         burnt = int(self.cli(PAYER, "network")["totals"]["burnt"])
         say(f"  {'sum of all changes':44} {'':34} {'':34} {amount(total):>28}")
@@ -306,8 +310,8 @@ def main():
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of the three programs")
     parser.add_argument("--model", type=pathlib.Path, required=True, help="the base model, a GGUF file")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".demo"), help="where everything is kept")
-    parser.add_argument("--records", type=int, default=24, help="records for each contributor")
-    parser.add_argument("--train", default="", help="more options for `openledger train`")
+    parser.add_argument("--records", type=int, default=16, help="records for each contributor")
+    parser.add_argument("--train", default=TRAINING, help="options for `openledger train`")
     parser.add_argument("--keep", action="store_true", help="leave the network running at the end")
     demo = Demo(parser.parse_args())
     try:
