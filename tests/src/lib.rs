@@ -4,6 +4,7 @@
 //! them first with `scripts/build.sh`. Every process is killed when its handle is dropped.
 
 pub mod process;
+pub mod service;
 
 use anyhow::{bail, Context, Result};
 use process::{free_port, Process};
@@ -27,7 +28,10 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 	};
 	let path = folder.join(name);
 	if !path.exists() {
-		bail!("no {name} in {}: run scripts/build.sh first", folder.display());
+		bail!(
+			"no {name} in {}: run scripts/build.sh first",
+			folder.display()
+		);
 	}
 	Ok(path)
 }
@@ -37,13 +41,15 @@ pub fn model() -> Result<PathBuf> {
 	let path = match std::env::var_os("OPENLEDGER_MODEL") {
 		Some(path) => PathBuf::from(path),
 		None => {
-			let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-				std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"))
-			});
+			let cache = std::env::var_os("XDG_CACHE_HOME")
+				.map(PathBuf::from)
+				.or_else(|| {
+					std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"))
+				});
 			cache
 				.context("neither XDG_CACHE_HOME nor HOME is set")?
 				.join("openledger/models/SmolLM2-135M-Instruct.Q4_1.gguf")
-		},
+		}
 	};
 	if !path.exists() {
 		bail!("no model at {}: run scripts/model.sh first", path.display());
@@ -64,13 +70,24 @@ impl Node {
 		let (rpc, p2p) = (free_port()?, free_port()?);
 		let mut command = Command::new(binary("openledger-node")?);
 		command
-			.args(["--dev", "--no-prometheus", "--no-telemetry", "--state-pruning", "archive"])
+			.args([
+				"--dev",
+				"--no-prometheus",
+				"--no-telemetry",
+				"--state-pruning",
+				"archive",
+			])
 			.arg("--base-path")
 			.arg(folder.join("chain"))
 			.args(["--rpc-port", &rpc.to_string(), "--port", &p2p.to_string()]);
 		let process = Process::spawn(command, &folder.join("node.log"))?;
-		process.until_http(&format!("http://127.0.0.1:{rpc}/health"), 120).await?;
-		Ok(Self { url: format!("ws://127.0.0.1:{rpc}"), _process: process })
+		process
+			.until_http(&format!("http://127.0.0.1:{rpc}/health"), 120)
+			.await?;
+		Ok(Self {
+			url: format!("ws://127.0.0.1:{rpc}"),
+			_process: process,
+		})
 	}
 }
 
@@ -85,12 +102,19 @@ pub struct Cli {
 impl Cli {
 	/// `openledger` for the holder of `key` on the chain at `url`, with its files in `home`.
 	pub fn new(url: &str, home: &Path, key: &str) -> Self {
-		Self { chain: url.into(), home: home.into(), key: key.into() }
+		Self {
+			chain: url.into(),
+			home: home.into(),
+			key: key.into(),
+		}
 	}
 
 	/// The same user with another key.
 	pub fn with_key(&self, key: &str) -> Self {
-		Self { key: key.into(), ..self.clone() }
+		Self {
+			key: key.into(),
+			..self.clone()
+		}
 	}
 
 	/// The command `openledger ARGUMENTS`, for processes that stay.
@@ -115,9 +139,8 @@ impl Cli {
 				String::from_utf8_lossy(&output.stdout),
 			);
 		}
-		serde_json::from_slice(&output.stdout).with_context(|| {
-			format!("openledger {} printed no JSON", arguments.join(" "))
-		})
+		serde_json::from_slice(&output.stdout)
+			.with_context(|| format!("openledger {} printed no JSON", arguments.join(" ")))
 	}
 }
 

@@ -27,7 +27,11 @@ impl Process {
 			.stderr(file)
 			.spawn()
 			.with_context(|| format!("starting {name}"))?;
-		Ok(Self { child, name, log: log.into() })
+		Ok(Self {
+			child,
+			name,
+			log: log.into(),
+		})
 	}
 
 	/// Ends it as `kill -9` does: no handler runs, nothing is flushed.
