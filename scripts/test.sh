@@ -27,4 +27,9 @@ if [ -f tests/js/package.json ]; then
 	(cd tests/js && npm ci --no-audit --no-fund && node --test)
 fi
 
+heading "the whole way, with little training: the demo"
+demo=$(mktemp -d)
+trap 'rm -rf "$demo"' EXIT
+scripts/demo.sh --folder "$demo/demo" --records 6 --train "--steps 3 --layers 2 --rank 4 --max-tokens 128"
+
 heading "all tests passed"

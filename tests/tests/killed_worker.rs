@@ -20,6 +20,8 @@ struct Heard {
 	text: String,
 	/// Whether the stream ended as it should.
 	complete: bool,
+	/// The error it named, if it did not.
+	error: Option<String>,
 }
 
 /// Asks for a long answer and counts the pieces as they come into `pieces`.
@@ -41,6 +43,7 @@ async fn stream(gateway: &str, question: String, max_tokens: u32, pieces: &Atomi
 	let mut heard = Heard {
 		text: String::new(),
 		complete: false,
+		error: None,
 	};
 	let mut buffer = String::new();
 	let mut bytes = answer.bytes_stream();
@@ -49,14 +52,16 @@ async fn stream(gateway: &str, question: String, max_tokens: u32, pieces: &Atomi
 		while let Some((event, rest)) = buffer.split_once("\n\n") {
 			if let Some(data) = event.strip_prefix("data: ") {
 				if data == "[DONE]" {
-					heard.complete = true;
+					heard.complete = heard.error.is_none();
 				} else {
 					let event: Value = serde_json::from_str(data).unwrap();
 					if let Some(text) = event["choices"][0]["delta"]["content"].as_str() {
 						heard.text.push_str(text);
 						pieces.fetch_add(1, Ordering::Relaxed);
 					}
-					heard.complete &= event["error"].is_null();
+					if let Some(code) = event["error"]["code"].as_str() {
+						heard.error = Some(code.to_owned());
+					}
 				}
 			}
 			buffer = rest.to_owned();
@@ -95,8 +100,10 @@ async fn a_killed_worker_should_be_paid_for_every_acknowledged_token_once() {
 	.unwrap();
 	assert!(broken.iter().all(|heard| !heard.text.is_empty()));
 	assert!(
-		broken.iter().any(|heard| !heard.complete),
-		"the worker was killed in mid-stream"
+		broken
+			.iter()
+			.all(|heard| !heard.complete && heard.error.is_some()),
+		"every broken stream names an error"
 	);
 
 	// It comes back on what is on its disk, and serves on.
