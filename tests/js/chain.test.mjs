@@ -109,7 +109,10 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     const digest = voucherDigest(voucher);
     // A good one, the same again, and one whose signature is for another lane.
     const batch = [signed(wrap(digest)), signed(digest), signed(digest, 1)];
-    const events = await submit(api, api.tx.channels.redeem(batch), charlie, 'isFinalized');
+    // Only the provider or its hot key can redeem: what a stranger sends is skipped.
+    const refused = find(await submit(api, api.tx.channels.redeem([signed(digest)]), charlie), 'channels', 'VoucherSkipped');
+    assert.equal(refused.reason.toString(), 'NotProvider');
+    const events = await submit(api, api.tx.channels.redeem(batch), hotKey, 'isFinalized');
     const redeemed = find(events, 'channels', 'Redeemed');
     assert.equal(redeemed.compute.toBigInt(), 5n * OPEN);
     assert.equal(redeemed.licence.toBigInt(), 3n * OPEN);

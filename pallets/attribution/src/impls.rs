@@ -192,7 +192,12 @@ impl<T: Config> Pallet<T> {
 		receipts: Commitment,
 		payouts: Commitment,
 	) -> DispatchResult {
-		let provider = T::Providers::provider_of_hot_key(&who).unwrap_or(who);
+		// Anyone can name a provider's account as a hot key, which must not keep it from its own pot.
+		let provider = if Pots::<T>::contains_key(&who, epoch) {
+			who
+		} else {
+			T::Providers::provider_of_hot_key(&who).unwrap_or(who)
+		};
 		ensure!(
 			epoch < CurrentEpoch::<T>::get().index,
 			Error::<T>::EpochNotOver

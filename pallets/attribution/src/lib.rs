@@ -332,7 +332,8 @@ pub mod pallet {
 	impl<T: Config> Pallet<T> {
 		/// Commits the sender's provider to what an epoch's receipts were and who is owed what. It is
 		/// final: there is one report for each provider and epoch. Signed by the provider's hot key,
-		/// or by the provider itself, which is the only way once it has left.
+		/// or by the provider itself, which is the only way once it has left. A sender with a pot of
+		/// its own reports that one, whoever's hot key it is.
 		///
 		/// `receipts` has to sum to the licence money redeemed in the epoch, `payouts` to the same
 		/// after the cut. Where the cut took all, `payouts` is the empty commitment and the report is

@@ -45,9 +45,9 @@ impl WeightInfo for () {
 		estimate(CALL, 5, 2)
 	}
 
-	// Hot key, epoch, pot, report, window, totals.
+	// The sender's pot, hot key, epoch, pot, report, window, totals.
 	fn report() -> Weight {
-		estimate(CALL, 6, 2)
+		estimate(CALL, 7, 2)
 	}
 
 	// Report and totals once; of each leaf: adapter, base model or snapshot and contribution, and the

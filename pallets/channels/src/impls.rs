@@ -218,15 +218,20 @@ impl<T: Config> Pallet<T> {
 		Ok(removed)
 	}
 
-	pub(crate) fn do_redeem(vouchers: BoundedVec<SignedVoucher, T::MaxBatch>) -> DispatchResult {
+	pub(crate) fn do_redeem(
+		who: AccountId,
+		vouchers: BoundedVec<SignedVoucher, T::MaxBatch>,
+	) -> DispatchResult {
 		ensure!(!vouchers.is_empty(), Error::<T>::NoVouchers);
+		// Anyone can name a provider's account as a hot key, which must not take its own rights away.
+		let providers = [T::Providers::provider_of_hot_key(&who), Some(who)];
 		let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
 		let now = T::BlockNumberProvider::current_block_number();
 		let latest = now
 			.checked_add(T::MaxVoucherLifetime::get())
 			.unwrap_or(BlockNumber::MAX);
 		for (index, signed) in (0u32..).zip(vouchers) {
-			if let Err(reason) = Self::redeem_one(&signed, genesis, now, latest) {
+			if let Err(reason) = Self::redeem_one(&signed, &providers, genesis, now, latest) {
 				let Voucher { channel, lane, .. } = signed.voucher;
 				Self::deposit_event(Event::VoucherSkipped {
 					index,
@@ -239,10 +244,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Pays one voucher in block `now`; `latest` is the last block a voucher may name as its last.
-	/// Changes nothing if it is not good. What costs least is checked first.
+	/// Pays one voucher of a channel to one of `providers` in block `now`; `latest` is the last block
+	/// a voucher may name as its last. Changes nothing if it is not good. What costs least is checked
+	/// first.
 	fn redeem_one(
 		signed: &SignedVoucher,
+		providers: &[Option<AccountId>],
 		genesis: Hash,
 		now: BlockNumber,
 		latest: BlockNumber,
@@ -257,6 +264,13 @@ impl<T: Config> Pallet<T> {
 		ensure!(voucher.valid_until >= now, SkipReason::Expired);
 		ensure!(voucher.valid_until <= latest, SkipReason::LifetimeTooLong);
 		let mut channel = Channels::<T>::get(id).ok_or(SkipReason::UnknownChannel)?;
+		ensure!(
+			providers
+				.iter()
+				.flatten()
+				.any(|provider| *provider == channel.provider),
+			SkipReason::NotProvider
+		);
 		ensure!(
 			voucher.generation == channel.generation,
 			SkipReason::WrongGeneration

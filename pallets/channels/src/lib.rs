@@ -25,8 +25,9 @@
 //! - A payment is capped, not refused: a voucher over more than the escrow draws what is there, and
 //!   the rest after a top-up. A bad voucher is skipped with a [reason](SkipReason); the others of its
 //!   batch are paid.
-//! - Anyone may redeem, since the money can only go where the channel says; anyone may top up, since
-//!   a top-up changes nothing but the escrow.
+//! - Only a channel's provider, or its hot key, redeems its vouchers. A payer can sign whatever it
+//!   likes; could it redeem too, it would put a voucher ahead of those that the provider holds and
+//!   make them void. Anyone may top up, since a top-up changes nothing but the escrow.
 //! - What a provider accepted in good faith stays good for a voucher's longest lifetime: a thaw takes
 //!   longer than that, and a revoked delegate's vouchers remain valid for that long, within its limit.
 //! - The money leaves as two credits, compute and licence, for [`Config::Revenue`] to place.
@@ -85,7 +86,7 @@ pub mod pallet {
 		/// The runtime's reasons for holds.
 		type RuntimeHoldReason: From<HoldReason>;
 
-		/// Who may be paid.
+		/// Who may be paid, and who acts for them.
 		type Providers: ProviderInspect;
 
 		/// Takes the money that vouchers draw.
@@ -427,6 +428,10 @@ pub mod pallet {
 		/// the limit of a delegate who signed it go. A voucher that is not good is reported by
 		/// [`Event::VoucherSkipped`] and the others are paid.
 		///
+		/// The sender has to be the provider of the vouchers' channels or its hot key; the vouchers of
+		/// any other provider are skipped. A provider whose account is another's hot key redeems for
+		/// both.
+		///
 		/// Fails with [`Error::NoVouchers`].
 		#[pallet::call_index(7)]
 		#[pallet::weight(T::WeightInfo::redeem(vouchers.len() as u32))]
@@ -434,8 +439,8 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			vouchers: BoundedVec<SignedVoucher, T::MaxBatch>,
 		) -> DispatchResult {
-			ensure_signed(origin)?;
-			Self::do_redeem(vouchers)
+			let who = ensure_signed(origin)?;
+			Self::do_redeem(who, vouchers)
 		}
 	}
 

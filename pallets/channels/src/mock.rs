@@ -71,6 +71,8 @@ parameter_types! {
 	pub storage ThawPeriod: BlockNumber = 20;
 	pub storage MaxVoucherLifetime: BlockNumber = 10;
 	pub storage Inactive: Option<AccountId> = None;
+	/// The one hot key there is, and the provider whose it is.
+	pub storage HotKey: (AccountId, AccountId) = (worker(), bob());
 }
 
 /// Everyone is a provider, but one.
@@ -78,6 +80,11 @@ pub struct Providers;
 impl ProviderInspect for Providers {
 	fn is_active(provider: &AccountId) -> bool {
 		Inactive::get().as_ref() != Some(provider)
+	}
+
+	fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId> {
+		let (key, provider) = HotKey::get();
+		(key == *hot_key).then_some(provider)
 	}
 }
 
@@ -139,6 +146,11 @@ pub fn charlie() -> AccountId {
 /// Alice's hot key; an account without money.
 pub fn hot() -> AccountId {
 	account("Hot")
+}
+
+/// Bob's hot key; an account without money.
+pub fn worker() -> AccountId {
+	account("Worker")
 }
 
 /// Where the licence money goes.
@@ -225,18 +237,28 @@ pub fn sign(name: &str, voucher: Voucher) -> SignedVoucher {
 	SignedVoucher { voucher, signature }
 }
 
-/// Has Charlie, who has no part in it, redeem `vouchers`.
+/// Has Bob's hot key redeem `vouchers`.
 pub fn redeem(vouchers: Vec<SignedVoucher>) {
+	redeem_by(worker(), vouchers);
+}
+
+/// Has `who` redeem `vouchers`.
+pub fn redeem_by(who: AccountId, vouchers: Vec<SignedVoucher>) {
 	assert_ok!(Channels::redeem(
-		signed(charlie()),
+		signed(who),
 		BoundedVec::truncate_from(vouchers)
 	));
 }
 
-/// Redeems one voucher and says why it was skipped, or `None` if it was paid.
+/// Has Bob's hot key redeem one voucher and says why it was skipped, or `None` if it was paid.
 pub fn skipped(voucher: SignedVoucher) -> Option<SkipReason> {
+	skipped_by(worker(), voucher)
+}
+
+/// Has `who` redeem one voucher and says why it was skipped, or `None` if it was paid.
+pub fn skipped_by(who: AccountId, voucher: SignedVoucher) -> Option<SkipReason> {
 	System::reset_events();
-	redeem(vec![voucher]);
+	redeem_by(who, vec![voucher]);
 	events().into_iter().find_map(|event| match event {
 		Event::VoucherSkipped { reason, .. } => Some(reason),
 		_ => None,
@@ -245,13 +267,18 @@ pub fn skipped(voucher: SignedVoucher) -> Option<SkipReason> {
 
 /// Checks that the voucher is skipped for `reason` and that nothing but that is written.
 pub fn assert_skipped(voucher: SignedVoucher, reason: SkipReason) {
+	assert_skipped_by(worker(), voucher, reason);
+}
+
+/// Checks the same when `who` redeems it.
+pub fn assert_skipped_by(who: AccountId, voucher: SignedVoucher, reason: SkipReason) {
 	let before = (
 		channel(),
 		Lanes::<Test>::iter().count(),
 		Balances::total_issuance(),
 	);
 	let balances = [alice(), bob(), pot()].map(|who| Balances::total_balance(&who));
-	assert_eq!(skipped(voucher), Some(reason));
+	assert_eq!(skipped_by(who, voucher), Some(reason));
 	assert_eq!(
 		before,
 		(

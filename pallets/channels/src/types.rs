@@ -8,10 +8,13 @@ use scale_info::TypeInfo;
 /// Money on its way from an escrow to whoever shares in it.
 pub type CreditOf<T> = fungible::Credit<AccountId, <T as crate::Config>::Currency>;
 
-/// Tells who may be paid through a channel.
+/// Tells who may be paid through a channel, and who acts for them.
 pub trait ProviderInspect {
 	/// Whether `provider` is registered and has not left.
 	fn is_active(provider: &AccountId) -> bool;
+
+	/// The provider whose hot key this is.
+	fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId>;
 }
 
 /// Takes the money that leaves a channel.
@@ -227,4 +230,7 @@ pub enum SkipReason {
 	/// The delegate who signed it has spent its limit.
 	#[codec(index = 10)]
 	DelegateLimit,
+	/// The sender is neither the channel's provider nor its hot key.
+	#[codec(index = 11)]
+	NotProvider,
 }

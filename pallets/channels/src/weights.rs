@@ -74,11 +74,11 @@ impl WeightInfo for () {
 			.saturating_add(estimate(0, 1, 1).saturating_mul(lanes.into()))
 	}
 
-	// Fixed: genesis hash, voucher lifetime, and what the collecting reads and writes once however
+	// Fixed: hot key, genesis hash, voucher lifetime, and what the collecting reads and writes once however
 	// many vouchers there are (epoch, terms, totals, treasury, pot account). Of each voucher: channel,
 	// lane, payer's account and holds, provider's account and pot.
 	fn redeem(vouchers: u32) -> Weight {
 		let compute = SIGNATURE.saturating_mul(SIGNATURES).saturating_add(VOUCHER);
-		estimate(CALL, 7, 3).saturating_add(estimate(compute, 6, 6).saturating_mul(vouchers.into()))
+		estimate(CALL, 8, 3).saturating_add(estimate(compute, 6, 6).saturating_mul(vouchers.into()))
 	}
 }

@@ -125,6 +125,10 @@ impl pallet_channels::ProviderInspect for Wiring {
 	fn is_active(provider: &AccountId) -> bool {
 		Providers::is_active(provider)
 	}
+
+	fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId> {
+		Providers::provider_of_hot_key(hot_key)
+	}
 }
 
 impl pallet_channels::Revenue<Credit<AccountId, Balances>> for Wiring {

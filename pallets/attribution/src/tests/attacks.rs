@@ -283,6 +283,26 @@ fn a_root_should_not_promise_more_than_its_leaves_hold_or_fewer_leaves_than_it_h
 }
 
 #[test]
+fn a_pot_should_not_be_frozen_by_naming_its_provider_as_a_hot_key() {
+	for eve_has_a_pot in [false, true] {
+		ExtBuilder.build_and_execute(|| {
+			collect(&bob(), 0, 40 * OPEN);
+			if eve_has_a_pot {
+				collect(&eve(), 0, 20 * OPEN);
+			}
+			end_epoch();
+			EvesHotKey::set(&Some(bob()));
+			let book = Book::of(bob(), 0, 1);
+			let report = || Attribution::report(signed(bob()), 0, book.receipts, book.payouts);
+			assert_ok!(report());
+			assert!(Attribution::report_of(bob(), 0).is_some());
+			assert_noop!(report(), Error::<Test>::AlreadyReported);
+			assert!(Attribution::report_of(eve(), 0).is_none());
+		})
+	}
+}
+
+#[test]
 fn a_provider_should_not_be_able_to_name_an_account() {
 	ExtBuilder.build_and_execute(|| {
 		collect(&bob(), 0, 40 * OPEN);

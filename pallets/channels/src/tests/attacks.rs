@@ -272,6 +272,81 @@ fn a_revoked_hot_key_should_be_worth_no_more_than_its_limit_until_it_expires() {
 }
 
 #[test]
+fn a_payer_should_not_void_vouchers_by_redeeming_one_itself() {
+	ExtBuilder.build_and_execute(|| {
+		open(Some((hot(), 50 * OPEN)));
+		redeem(vec![sign("Alice", voucher(5 * OPEN, 2 * OPEN))]);
+		// Bob has served these, and has yet to redeem them.
+		let served = |lane| {
+			let voucher = Voucher {
+				lane,
+				tokens: 100,
+				..voucher(10 * OPEN, 4 * OPEN)
+			};
+			sign("Alice", voucher)
+		};
+		let all_tokens = Voucher {
+			tokens: u64::MAX,
+			..voucher(5 * OPEN + 1, 2 * OPEN)
+		};
+		let all_licence = voucher(9 * OPEN, 6 * OPEN);
+		let unused_lane = Voucher {
+			lane: 1,
+			..voucher(1, 1)
+		};
+		for poison in [all_tokens, all_licence, unused_lane] {
+			for (by, name) in [(alice(), "Alice"), (hot(), "Hot")] {
+				let poison = sign(name, poison.clone());
+				assert_skipped_by(by, poison, SkipReason::NotProvider);
+			}
+		}
+		redeem(vec![served(0), served(1)]);
+		assert_eq!(escrow(), 80 * OPEN);
+		for lane in [0, 1] {
+			let lane = Channels::lane(0, lane).unwrap();
+			assert_eq!((lane.amount, lane.licence), (10 * OPEN, 4 * OPEN));
+		}
+	})
+}
+
+#[test]
+fn a_stranger_should_not_redeem() {
+	with_channel(|| {
+		let good = sign("Alice", voucher(OPEN, 0));
+		assert_skipped_by(charlie(), good.clone(), SkipReason::NotProvider);
+		// Nor may the hot key of another provider, nor one that Bob has replaced.
+		HotKey::set(&(charlie(), account("Mallory")));
+		for stranger in [charlie(), worker(), account("Mallory")] {
+			assert_skipped_by(stranger, good.clone(), SkipReason::NotProvider);
+		}
+		assert_eq!(skipped_by(bob(), good), None);
+	})
+}
+
+#[test]
+fn a_provider_should_not_be_locked_out_by_being_named_as_a_hot_key() {
+	with_channel(|| {
+		let mallory = account("Mallory");
+		assert_ok!(Channels::open(signed(alice()), mallory.clone(), OPEN, None));
+		HotKey::set(&(bob(), mallory.clone()));
+		let on = |channel| {
+			sign(
+				"Alice",
+				Voucher {
+					channel,
+					..voucher(OPEN, 0)
+				},
+			)
+		};
+		// What Mallory gains is that Bob may redeem for her, not that she may for Bob.
+		assert_skipped_by(mallory, on(0), SkipReason::NotProvider);
+		redeem_by(bob(), vec![on(0), on(1)]);
+		assert_eq!(escrow(), 99 * OPEN);
+		assert_eq!(Channels::channel(1).unwrap().escrow, 0);
+	})
+}
+
+#[test]
 fn a_forged_signature_should_not_pay() {
 	with_channel(|| {
 		let owed = voucher(OPEN, 0);
@@ -358,7 +433,7 @@ fn an_oversized_batch_should_not_decode() {
 fn a_payer_that_is_its_own_provider_should_gain_nothing() {
 	ExtBuilder.build_and_execute(|| {
 		assert_ok!(Channels::open(signed(alice()), alice(), 100 * OPEN, None));
-		redeem(vec![sign("Alice", voucher(100 * OPEN, 40 * OPEN))]);
+		redeem_by(alice(), vec![sign("Alice", voucher(100 * OPEN, 40 * OPEN))]);
 		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 40 * OPEN);
 		assert_eq!(Balances::balance(&pot()), ENDOWMENT + 40 * OPEN);
 	})
