@@ -22,6 +22,9 @@ pub struct Spending {
 	/// The most to put into channels in all, in OPEN.
 	#[arg(long, default_value = "100", value_name = "OPEN")]
 	pub max_spend: Open,
+	/// The most that one answer may cost, in OPEN.
+	#[arg(long, default_value = "5", value_name = "OPEN")]
+	pub max_per_answer: Open,
 	/// Answers at a time per provider.
 	#[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
 	pub lanes: u16,
@@ -37,6 +40,7 @@ impl Spending {
 		let budget = Budget {
 			escrow: self.escrow.0,
 			max_spend: self.max_spend.0,
+			per_answer: self.max_per_answer.0,
 			lanes: self.lanes,
 		};
 		gateway::Gateway::open(chain, &context.home, context.key()?, budget).await

@@ -1,9 +1,10 @@
 //! The payer's gateway: OpenAI's API on this machine, paid for with vouchers.
 //!
 //! A request names a model of the chain. The gateway picks a provider that serves its base, pays from a
-//! channel it opened, and passes the text on. What it signs is bounded three times: by `--max-spend`, by
-//! the escrow of each channel, and by the limit of the hot key that signs.
+//! channel it opened, and passes the text on. What it signs is bounded four times: by `--max-per-answer`, by
+//! `--max-spend`, by the escrow of each channel, and by the limit of the hot key that signs.
 
+pub mod bounds;
 pub mod catalog;
 pub mod error;
 pub mod http;

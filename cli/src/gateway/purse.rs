@@ -21,6 +21,7 @@ use openledger_primitives::{
 };
 use std::{
 	collections::HashMap,
+	future::Future,
 	sync::{
 		atomic::{AtomicU32, Ordering},
 		Arc, Mutex, PoisonError,
@@ -38,6 +39,8 @@ pub struct Budget {
 	pub escrow: Balance,
 	/// The most that may be put into channels in all.
 	pub max_spend: Balance,
+	/// The most that one answer may cost.
+	pub per_answer: Balance,
 	/// Answers at a time per channel.
 	pub lanes: u16,
 }
@@ -103,6 +106,8 @@ pub struct Purse {
 	/// The newest finalized block.
 	now: AtomicU32,
 	channels: tokio::sync::Mutex<HashMap<AccountId, Arc<PaidChannel>>>,
+	/// Held from deciding how much may be put into a channel until it is there.
+	spending: tokio::sync::Mutex<()>,
 }
 
 impl Purse {
@@ -127,12 +132,23 @@ impl Purse {
 			lifetime: lifetime(parameters.max_voucher_lifetime),
 			now: AtomicU32::new(now),
 			channels: tokio::sync::Mutex::default(),
+			spending: tokio::sync::Mutex::default(),
 		})
 	}
 
 	/// The payer's account.
 	pub fn payer(&self) -> AccountId {
 		self.payer.account()
+	}
+
+	/// The most that one answer may cost, in units.
+	pub fn per_answer(&self) -> Balance {
+		self.budget.per_answer
+	}
+
+	/// Whether a channel to the provider is in use.
+	pub async fn has_channel(&self, provider: &AccountId) -> bool {
+		self.channels.lock().await.contains_key(provider)
 	}
 
 	/// Genesis hash of the chain.
@@ -164,7 +180,7 @@ impl Purse {
 				self.become_delegate(channel).await?;
 				channel.id
 			}
-			None => self.open_channel(provider, &mine).await?,
+			None => self.open_channel(provider).await?,
 		};
 		let paid = Arc::new(self.adopt(id).await?);
 		channels.insert(provider.account.clone(), paid.clone());
@@ -196,52 +212,28 @@ impl Purse {
 		Ok(())
 	}
 
-	/// How much may be put in now; an error if it is nothing.
-	fn allowed(&self, channels: &[Channel]) -> Result<Balance, GatewayError> {
+	/// What the channels of this gateway have been given in all.
+	async fn deposited(&self) -> Result<Balance, GatewayError> {
 		let hot = self.hot.account();
-		let ours = |channel: &&Channel| {
-			channel
-				.delegate
-				.as_ref()
-				.is_some_and(|delegate| delegate.signer == hot)
-		};
-		let put_in = channels
-			.iter()
-			.filter(ours)
-			.fold(0, |sum: Balance, channel| {
-				sum.saturating_add(channel.deposited)
-			});
-		match self
-			.budget
-			.escrow
-			.min(self.budget.max_spend.saturating_sub(put_in))
-		{
-			0 => Err(GatewayError::new(
-				402,
-				"max-spend",
-				format!(
-					"This gateway has put {} into channels, as much as --max-spend allows. Start it \
-					 with a higher one.",
-					named(put_in)
-				),
-			)),
-			allowed => Ok(allowed),
-		}
+		let channels = self.chain.channels_of(&self.payer()).await?;
+		let ours = channels.iter().filter(|channel| {
+			let delegate = channel.delegate.as_ref();
+			delegate.is_some_and(|delegate| delegate.signer == hot)
+		});
+		Ok(ours.fold(0, |sum: Balance, channel| {
+			sum.saturating_add(channel.deposited)
+		}))
 	}
 
-	async fn open_channel(
-		&self,
-		provider: &Provider,
-		mine: &[Channel],
-	) -> Result<ChannelId, GatewayError> {
-		let escrow = self.allowed(mine)?;
-		let delegate = Some((self.hot.account(), self.budget.max_spend));
-		let call = calls::open_channel(provider.account.clone(), escrow, delegate);
-		// The worker believes what is final.
-		let done = self
-			.chain
-			.submit(&call, &self.payer, Wait::Finalized)
-			.await?;
+	async fn open_channel(&self, provider: &Provider) -> Result<ChannelId, GatewayError> {
+		let open = async |escrow| {
+			let delegate = Some((self.hot.account(), self.budget.max_spend));
+			let call = calls::open_channel(provider.account.clone(), escrow, delegate);
+			// The worker believes what is final.
+			let done = self.chain.submit(&call, &self.payer, Wait::Finalized);
+			Ok(done.await?)
+		};
+		let done = spend(&self.spending, &self.budget, self.deposited(), open).await?;
 		let opened = done.events.iter().find_map(|event| match event {
 			ChainEvent::Channels(ChannelsEvent::Opened { channel, .. }) => Some(*channel),
 			_ => None,
@@ -320,11 +312,13 @@ impl Purse {
 	}
 
 	async fn put_in(&self, channel: &PaidChannel) -> Result<(), GatewayError> {
-		let amount = self.allowed(&self.chain.channels_of(&self.payer()).await?)?;
-		let call = calls::top_up(channel.id, amount);
-		self.chain
-			.submit(&call, &self.payer, Wait::Finalized)
-			.await?;
+		let top_up = async |amount| {
+			let call = calls::top_up(channel.id, amount);
+			let done = self.chain.submit(&call, &self.payer, Wait::Finalized);
+			done.await?;
+			Ok(amount)
+		};
+		let amount = spend(&self.spending, &self.budget, self.deposited(), top_up).await?;
 		let mut funded = channel
 			.funded
 			.lock()
@@ -382,6 +376,31 @@ impl Purse {
 	}
 }
 
+/// Puts money into a channel by `put_in`, as much as may go there when `deposited` have been put into
+/// all of them. One at a time, so that two cannot both spend what is left.
+async fn spend<T>(
+	spending: &tokio::sync::Mutex<()>,
+	budget: &Budget,
+	deposited: impl Future<Output = Result<Balance, GatewayError>>,
+	put_in: impl AsyncFnOnce(Balance) -> Result<T, GatewayError>,
+) -> Result<T, GatewayError> {
+	let _spending = spending.lock().await;
+	let deposited = deposited.await?;
+	let left = budget.max_spend.saturating_sub(deposited);
+	match budget.escrow.min(left) {
+		0 => Err(GatewayError::new(
+			402,
+			"max-spend",
+			format!(
+				"This gateway has put {} into channels, as much as --max-spend allows. Start it \
+				 with a higher one.",
+				named(deposited)
+			),
+		)),
+		allowed => put_in(allowed).await,
+	}
+}
+
 /// How long vouchers are made good for: less than the chain takes, since the worker may see an older
 /// block than this gateway.
 fn lifetime(longest: BlockNumber) -> BlockNumber {
@@ -391,6 +410,33 @@ fn lifetime(longest: BlockNumber) -> BlockNumber {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[tokio::test]
+	async fn max_spend_should_bound_what_is_put_in_at_the_same_time() {
+		let budget = Budget {
+			escrow: 10,
+			max_spend: 25,
+			per_answer: 5,
+			lanes: 1,
+		};
+		let spending = tokio::sync::Mutex::default();
+		let chain = Mutex::new(0);
+		let deposited = || *chain.lock().unwrap();
+		let puts = (0..8).map(|_| {
+			let put_in = async |amount| {
+				// What is on its way cannot be read back yet.
+				tokio::time::sleep(Duration::from_millis(5)).await;
+				*chain.lock().unwrap() += amount;
+				Ok(())
+			};
+			spend(&spending, &budget, async { Ok(deposited()) }, put_in)
+		});
+		let done = futures::future::join_all(puts).await;
+		assert_eq!(deposited(), 25);
+		assert_eq!(done.iter().filter(|put| put.is_ok()).count(), 3);
+		let refused = done.into_iter().find_map(Result::err).unwrap();
+		assert_eq!((refused.status, refused.code.as_str()), (402, "max-spend"));
+	}
 
 	#[test]
 	fn vouchers_should_live_shorter_than_the_chain_allows() {

@@ -5,6 +5,7 @@
 //! that arrived, the receipt against the text.
 
 use super::{
+	bounds::{Bounds, Progress, OVERCHARGES},
 	catalog::Model,
 	error::GatewayError,
 	lanes::{Agreed, LaneRecord, OpenAnswer, Seat, Totals},
@@ -18,8 +19,9 @@ use openledger_primitives::{
 	content_hash, voucher::acknowledge, Attribution, Hash, Price, Rate, Receipt,
 };
 use openledger_proto::v1::{
-	self as wire, generate_request::Frame as Out, generate_response::Frame as In, Accepted, Cancel,
-	Chunk, Finished, GenerateRequest, GenerateResponse, Payer, Start,
+	self as wire, generate_request::Frame as Out, generate_response::Frame as In,
+	inference_client::InferenceClient, quote_request, start::Input, Accepted, Cancel, Chunk,
+	Finished, GenerateRequest, GenerateResponse, Payer, QuoteRequest, Start,
 };
 use std::{
 	future::Future,
@@ -27,10 +29,12 @@ use std::{
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::mpsc, time::timeout};
-use tonic::Streaming;
+use tonic::{transport, Streaming};
 
 /// How long a worker may take for its first word, and between two.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a worker that was never paid from here may take to say what it asks for.
+const INQUIRY: Duration = Duration::from_secs(15);
 /// How long to wait for the worker to confirm the last voucher.
 const SETTLING: Duration = Duration::from_secs(30);
 /// How long to wait for a free lane.
@@ -139,14 +143,30 @@ async fn attempt_provider(
 	start: &Start,
 	events: &mpsc::Sender<Event>,
 ) -> Result<(), Failure> {
+	let bounds = Bounds::of(start, gateway.purse.per_answer());
 	let mut renewed = false;
 	let mut filled = false;
 	let mut last = None;
 	for _ in 0..TRIES {
+		// No money is locked for a provider whose worker does not answer.
+		if !gateway.purse.has_channel(&provider.account).await {
+			let client = gateway.worker(&provider.endpoint)?;
+			match inquire(client, model, provider, start, &bounds).await {
+				// The chain knows the model; the worker soon will.
+				Err(error) if error.code == "unknown-model" => {
+					last = Some(error.into());
+					tokio::time::sleep(LAG).await;
+					continue;
+				}
+				answer => answer?,
+			}
+		}
 		let channel = gateway.purse.channel(provider).await?;
 		let left = channel.left();
 		fill_if_low(gateway, &channel);
-		let Err(failure) = attempt(gateway, model, provider, &channel, start, events).await else {
+		let Err(failure) =
+			attempt(gateway, model, provider, &channel, start, &bounds, events).await
+		else {
 			return Ok(());
 		};
 		if failure.text_sent || events.is_closed() {
@@ -180,6 +200,32 @@ fn fill_if_low(gateway: &Arc<Gateway>, channel: &Arc<PaidChannel>) {
 	tokio::spawn(async move { gateway.purse.fill(&channel).await });
 }
 
+/// Asks a worker what the answer would cost, and checks that as if it had accepted.
+async fn inquire(
+	mut client: InferenceClient<transport::Channel>,
+	model: &Model,
+	provider: &Provider,
+	start: &Start,
+	bounds: &Bounds,
+) -> Result<(), GatewayError> {
+	let request = QuoteRequest {
+		model: start.model.clone(),
+		input: start.input.clone().map(|input| match input {
+			Input::Chat(chat) => quote_request::Input::Chat(chat),
+			Input::Prompt(text) => quote_request::Input::Prompt(text),
+		}),
+		max_tokens: start.max_tokens,
+	};
+	let quote = patient(INQUIRY, async {
+		let quote = client.quote(request).await;
+		quote.map_err(GatewayError::from)
+	});
+	let quote = quote.await?.into_inner();
+	let (compute, licence) = (quote.compute_rate.as_ref(), quote.licence_rate.as_ref());
+	let price = check_rates(model, provider, compute, licence)?;
+	bounds.check(quote.prompt_tokens, &price)
+}
+
 /// One try on one lane.
 async fn attempt(
 	gateway: &Arc<Gateway>,
@@ -187,6 +233,7 @@ async fn attempt(
 	provider: &Provider,
 	channel: &Arc<PaidChannel>,
 	start: &Start,
+	bounds: &Bounds,
 	events: &mpsc::Sender<Event>,
 ) -> Result<(), Failure> {
 	let seat = timeout(QUEUE, channel.pool.take())
@@ -214,7 +261,7 @@ async fn attempt(
 	offer(&frames, begin).await?;
 	let mut client = gateway.worker(&provider.endpoint)?;
 	let call = client.generate(tokio_stream::wrappers::ReceiverStream::new(receiver));
-	let replies = patient(async { call.await.map_err(GatewayError::from) })
+	let replies = patient(PATIENCE, async { call.await.map_err(GatewayError::from) })
 		.await?
 		.into_inner();
 	let mut session = Session {
@@ -230,26 +277,19 @@ async fn attempt(
 		Some(In::Accepted(accepted)) => accepted,
 		_ => return Err(misbehaves("it began without accepting").into()),
 	};
-	let price = session.check_rates(model, &accepted)?;
 	let record = channel.record(seat.lane());
-	let agreed = match session.agree(&record, &seat, &accepted) {
+	let agreed = session
+		.check(model, bounds, &accepted)
+		.and_then(|price| Ok((price, session.agree(&record, &seat, &accepted)?)));
+	let (price, agreed) = match agreed {
 		Ok(agreed) => agreed,
 		Err(error) => {
-			if error.code == "lane-mismatch" {
-				let retired = LaneRecord {
-					retired: true,
-					..record
-				};
-				gateway.purse.keep(channel, seat.lane(), &retired).await?;
-				gateway.metrics.retired();
-				tracing::error!(channel = channel.id, lane = seat.lane(), "{error}");
-				seat.retire();
-			}
+			session.retire_for(&error, seat, record).await?;
 			return Err(error.into());
 		}
 	};
 	session.note_interrupted(&record, &agreed);
-	let under_way = UnderWay {
+	let mut under_way = UnderWay {
 		seat,
 		record: LaneRecord {
 			known: agreed.known.clone(),
@@ -258,12 +298,17 @@ async fn attempt(
 		agreed,
 		price,
 		accepted,
-		tokens_out: 0,
-		text: String::new(),
+		bounds: *bounds,
+		came: Progress::default(),
 	};
-	let result = session.answer(under_way, &start.model, model).await;
+	let Err(error) = session.answer(&mut under_way, &start.model, model).await else {
+		return Ok(());
+	};
+	let UnderWay { seat, record, .. } = under_way;
+	let retired = session.retire_for(&error, seat, record).await;
+	let error = retired.err().unwrap_or(error);
 	let text_sent = session.text_sent;
-	result.map_err(|error| Failure { error, text_sent })
+	Err(Failure { error, text_sent })
 }
 
 /// An answer that a worker has accepted.
@@ -273,8 +318,8 @@ struct UnderWay {
 	agreed: Agreed,
 	price: Price,
 	accepted: Accepted,
-	tokens_out: u32,
-	text: String,
+	bounds: Bounds,
+	came: Progress,
 }
 
 impl UnderWay {
@@ -300,30 +345,51 @@ struct Session<'a> {
 impl Session<'_> {
 	/// The worker's next frame.
 	async fn next(&mut self) -> Result<Option<In>, GatewayError> {
-		let reply = patient(async { self.replies.message().await.map_err(GatewayError::from) });
+		let reply = patient(PATIENCE, async {
+			self.replies.message().await.map_err(GatewayError::from)
+		});
 		Ok(reply.await?.and_then(|reply| reply.frame))
 	}
 
-	/// What a token costs, if the worker asks no more than the chain says.
-	fn check_rates(&self, model: &Model, accepted: &Accepted) -> Result<Price, GatewayError> {
-		let price = Price {
-			compute: rate(accepted.compute_rate.as_ref())?,
-			licence: rate(accepted.licence_rate.as_ref())?,
-		};
-		let quoted = &self.provider.quote.rate;
-		let dearer = price.compute.input > quoted.input || price.compute.output > quoted.output;
-		if dearer || price.licence != model.licence {
-			return Err(GatewayError::new(
-				502,
-				"quote-mismatch",
-				"The worker asks for more than its provider's quote and the model's rates on chain. \
-				 If they changed just now, ask again in a few seconds.",
-			));
-		}
+	/// What a token costs, if the worker asks no more than the chain says and than can be.
+	fn check(
+		&self,
+		model: &Model,
+		bounds: &Bounds,
+		accepted: &Accepted,
+	) -> Result<Price, GatewayError> {
+		let (compute, licence) = (
+			accepted.compute_rate.as_ref(),
+			accepted.licence_rate.as_ref(),
+		);
+		let price = check_rates(model, self.provider, compute, licence)?;
 		if accepted.base != model.base || accepted.adapter != model.adapter {
 			return Err(misbehaves("it serves another model than it was asked for"));
 		}
+		bounds.check(accepted.prompt_tokens, &price)?;
 		Ok(price)
+	}
+
+	/// Gives the lane up if `error` says that the worker claims what was not signed or did not come.
+	async fn retire_for(
+		&self,
+		error: &GatewayError,
+		seat: Seat,
+		record: LaneRecord,
+	) -> Result<(), GatewayError> {
+		if error.code != "lane-mismatch" && error.code != OVERCHARGES {
+			return Ok(());
+		}
+		let retired = LaneRecord {
+			retired: true,
+			..record
+		};
+		let (purse, lane) = (&self.gateway.purse, seat.lane());
+		purse.keep(self.channel, lane, &retired).await?;
+		self.gateway.metrics.retired();
+		tracing::error!(channel = self.channel.id, lane, "{error}");
+		seat.retire();
+		Ok(())
 	}
 
 	/// Where the lane stands, if the worker's account of it can be explained, and what is due fits it.
@@ -421,7 +487,7 @@ impl Session<'_> {
 	/// Pays for the prompt, passes the text on and pays for it, and settles the receipt.
 	async fn answer(
 		&mut self,
-		mut answer: UnderWay,
+		answer: &mut UnderWay,
 		name: &str,
 		model: &Model,
 	) -> Result<(), GatewayError> {
@@ -437,7 +503,7 @@ impl Session<'_> {
 			..OpenAnswer::default()
 		});
 		let receipts = answer.agreed.receipts;
-		self.pay(&mut answer, first, receipts).await?;
+		self.pay(answer, first, receipts).await?;
 		let id = answer.accepted.id.clone();
 		self.tell(Event::Started { id }).await;
 		let mut cancelled = false;
@@ -452,7 +518,7 @@ impl Session<'_> {
 				},
 			};
 			match frame {
-				Some(In::Chunk(chunk)) => self.take(&mut answer, chunk).await?,
+				Some(In::Chunk(chunk)) => self.take(answer, chunk).await?,
 				Some(In::Finished(finished)) => break finished,
 				Some(_) => return Err(misbehaves("it sent a frame out of turn")),
 				None => return Err(misbehaves("it broke off")),
@@ -463,12 +529,7 @@ impl Session<'_> {
 
 	/// A piece of the answer.
 	async fn take(&mut self, answer: &mut UnderWay, chunk: Chunk) -> Result<(), GatewayError> {
-		let tokens = u32::try_from(chunk.tokens.len()).unwrap_or(u32::MAX);
-		answer.tokens_out = answer.tokens_out.saturating_add(tokens);
-		if answer.tokens_out != chunk.completion_tokens {
-			return Err(misbehaves("it counts other tokens than it sent"));
-		}
-		answer.text.push_str(&chunk.text);
+		answer.came.take(&chunk, &answer.bounds)?;
 		if !chunk.text.is_empty() {
 			self.text_sent = true;
 			self.tell(Event::Text(chunk.text)).await;
@@ -476,12 +537,12 @@ impl Session<'_> {
 		let Some(due) = chunk.payment_due else {
 			return Ok(());
 		};
-		let totals = answer.due(answer.tokens_out)?;
+		let totals = answer.due(answer.came.tokens_out)?;
 		expect_due(Some(&due), totals)?;
 		if let Some(open) = &mut answer.record.open {
-			open.text.clone_from(&answer.text);
-			let length = u32::try_from(answer.text.len()).unwrap_or(u32::MAX);
-			open.marks.push((answer.tokens_out, length));
+			open.text.clone_from(&answer.came.text);
+			let length = u32::try_from(answer.came.text.len()).unwrap_or(u32::MAX);
+			open.marks.push((answer.came.tokens_out, length));
 		}
 		let receipts = answer.agreed.receipts;
 		self.pay(answer, totals, receipts).await
@@ -490,7 +551,7 @@ impl Session<'_> {
 	/// Checks the receipt, acknowledges it, and waits until the worker has that on disk.
 	async fn finish(
 		&mut self,
-		mut answer: UnderWay,
+		answer: &mut UnderWay,
 		name: &str,
 		model: &Model,
 		finished: Finished,
@@ -500,7 +561,7 @@ impl Session<'_> {
 		let key = self.channel.key(answer.seat.lane());
 		let charge = answer
 			.price
-			.charge(answer.accepted.prompt_tokens, answer.tokens_out);
+			.charge(answer.accepted.prompt_tokens, answer.came.tokens_out);
 		let fits = receipt.genesis == self.gateway.purse.genesis()
 			&& receipt.channel == key.channel
 			&& receipt.generation == key.generation
@@ -509,21 +570,21 @@ impl Session<'_> {
 			&& receipt.adapter == model.adapter
 			&& receipt.quote == answer.accepted.quote
 			&& receipt.tokens_in == answer.accepted.prompt_tokens
-			&& receipt.tokens_out == answer.tokens_out
+			&& receipt.tokens_out == answer.came.tokens_out
 			&& Some((receipt.compute, receipt.licence)) == charge
-			&& receipt.response == content_hash(answer.text.as_bytes())
+			&& receipt.response == content_hash(answer.came.text.as_bytes())
 			&& receipt.attribution == attribution.digest();
 		if !fits {
 			return Err(misbehaves("its receipt does not say what it sent"));
 		}
-		let due = answer.due(answer.tokens_out)?;
+		let due = answer.due(answer.came.tokens_out)?;
 		expect_due(finished.due.as_ref(), due)?;
 		let digest = receipt.digest();
 		answer.record.known.push(receipt.clone());
 		answer.record.open = None;
 		let receipts = acknowledge(answer.agreed.receipts, digest);
-		self.pay(&mut answer, due, receipts).await?;
-		let text = std::mem::take(&mut answer.text);
+		self.pay(answer, due, receipts).await?;
+		let text = std::mem::take(&mut answer.came.text);
 		let id = answer.accepted.id.clone();
 		self.note(
 			id,
@@ -573,10 +634,11 @@ async fn offer(frames: &mpsc::Sender<GenerateRequest>, frame: Out) -> Result<(),
 
 /// Waits for a worker, but not for ever.
 async fn patient<T>(
+	patience: Duration,
 	future: impl Future<Output = Result<T, GatewayError>>,
 ) -> Result<T, GatewayError> {
-	timeout(PATIENCE, future).await.unwrap_or_else(|_| {
-		let message = format!("The worker was silent for {} s.", PATIENCE.as_secs());
+	timeout(patience, future).await.unwrap_or_else(|_| {
+		let message = format!("The worker was silent for {} s.", patience.as_secs());
 		Err(GatewayError::new(504, "worker-silent", message))
 	})
 }
@@ -587,6 +649,30 @@ fn misbehaves(how: &str) -> GatewayError {
 		"worker-misbehaves",
 		format!("The worker cannot be trusted: {how}."),
 	)
+}
+
+/// What a token costs, if the worker asks no more than the chain says.
+fn check_rates(
+	model: &Model,
+	provider: &Provider,
+	compute: Option<&wire::Rate>,
+	licence: Option<&wire::Rate>,
+) -> Result<Price, GatewayError> {
+	let price = Price {
+		compute: rate(compute)?,
+		licence: rate(licence)?,
+	};
+	let quoted = &provider.quote.rate;
+	let dearer = price.compute.input > quoted.input || price.compute.output > quoted.output;
+	if dearer || price.licence != model.licence {
+		return Err(GatewayError::new(
+			502,
+			"quote-mismatch",
+			"The worker asks for more than its provider's quote and the model's rates on chain. \
+			 If they changed just now, ask again in a few seconds.",
+		));
+	}
+	Ok(price)
 }
 
 fn expect_due(due: Option<&wire::Due>, expected: Totals) -> Result<(), GatewayError> {
@@ -631,4 +717,117 @@ pub fn now() -> u64 {
 	SystemTime::now()
 		.duration_since(UNIX_EPOCH)
 		.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use openledger_client::types::{ProviderState, Quote};
+	use openledger_proto::v1::{
+		inference_server::{Inference, InferenceServer},
+		QuoteResponse,
+	};
+	use tonic::{Request, Response, Status};
+
+	const RATE: Rate = Rate {
+		input: 10,
+		output: 20,
+	};
+
+	/// A worker that answers no question but says what answers cost.
+	struct Fake(QuoteResponse);
+
+	#[tonic::async_trait]
+	impl Inference for Fake {
+		type GenerateStream = tokio_stream::Empty<Result<GenerateResponse, Status>>;
+
+		async fn generate(
+			&self,
+			_request: Request<Streaming<GenerateRequest>>,
+		) -> Result<Response<Self::GenerateStream>, Status> {
+			Err(Status::unimplemented("never asked"))
+		}
+
+		async fn quote(
+			&self,
+			_request: Request<QuoteRequest>,
+		) -> Result<Response<QuoteResponse>, Status> {
+			Ok(Response::new(self.0.clone()))
+		}
+	}
+
+	fn honest() -> QuoteResponse {
+		let rate = wire::Rate {
+			input: "10".into(),
+			output: "20".into(),
+		};
+		QuoteResponse {
+			prompt_tokens: 30,
+			compute_rate: Some(rate.clone()),
+			licence_rate: Some(rate),
+			..QuoteResponse::default()
+		}
+	}
+
+	/// Where `worker` listens; where nobody does without one.
+	async fn endpoint(worker: Option<QuoteResponse>) -> String {
+		let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+		let address = listener.local_addr().unwrap();
+		if let Some(quote) = worker {
+			let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+			let server =
+				transport::Server::builder().add_service(InferenceServer::new(Fake(quote)));
+			tokio::spawn(server.serve_with_incoming(incoming));
+		}
+		format!("http://{address}")
+	}
+
+	async fn asked(worker: Option<QuoteResponse>) -> Result<(), String> {
+		let endpoint = endpoint(worker).await;
+		let client = InferenceClient::new(crate::workers::connect(&endpoint).unwrap());
+		let model = Model {
+			name: "cook".into(),
+			owner: [2; 32].into(),
+			base: 0,
+			adapter: None,
+			licence: RATE,
+		};
+		let provider = Provider {
+			account: [1; 32].into(),
+			hot_key: [1; 32].into(),
+			endpoint,
+			bond: 0,
+			bases: vec![0],
+			quote: Quote { id: 1, rate: RATE },
+			state: ProviderState::Active,
+		};
+		let start = Start {
+			model: "cook".into(),
+			input: Some(Input::Prompt("Soup?".into())),
+			max_tokens: 100,
+			..Start::default()
+		};
+		let bounds = Bounds::of(&start, 1_000);
+		let answer = inquire(client, &model, &provider, &start, &bounds).await;
+		answer.map_err(|error| error.code)
+	}
+
+	#[tokio::test]
+	async fn worker_that_is_dead_or_asks_too_much_should_be_found_out_before_it_gets_a_channel() {
+		assert_eq!(asked(Some(honest())).await, Ok(()));
+		assert_eq!(asked(None).await, Err("worker-unreachable".into()));
+		let greedy = QuoteResponse {
+			prompt_tokens: 1_000_000,
+			..honest()
+		};
+		assert_eq!(asked(Some(greedy)).await, Err(OVERCHARGES.into()));
+		let dear = QuoteResponse {
+			compute_rate: Some(wire::Rate {
+				input: "11".into(),
+				output: "20".into(),
+			}),
+			..honest()
+		};
+		assert_eq!(asked(Some(dear)).await, Err("quote-mismatch".into()));
+	}
 }
