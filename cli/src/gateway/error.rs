@@ -50,7 +50,7 @@ impl GatewayError {
 	/// OpenAI's class of the error.
 	fn class(&self) -> &'static str {
 		match self.status {
-			400 | 404 | 405 | 413 => "invalid_request_error",
+			400 | 403 | 404 | 405 | 413 | 415 => "invalid_request_error",
 			402 => "insufficient_quota",
 			429 => "rate_limit_error",
 			_ => "server_error",

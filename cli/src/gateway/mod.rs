@@ -7,6 +7,7 @@
 pub mod bounds;
 pub mod catalog;
 pub mod error;
+pub mod guard;
 pub mod http;
 pub mod journal;
 pub mod lanes;
@@ -80,7 +81,10 @@ impl Gateway {
 		listener: TcpListener,
 		stop: impl std::future::Future<Output = ()> + Send + 'static,
 	) -> Result<(), CliError> {
-		axum::serve(listener, http::router(self))
+		let address = listener
+			.local_addr()
+			.map_err(|error| CliError::new("http", format!("Serving failed: {error}.")))?;
+		axum::serve(listener, guard::guarded(http::router(self), address.ip()))
 			.with_graceful_shutdown(stop)
 			.await
 			.map_err(|error| CliError::new("http", format!("Serving failed: {error}.")))
