@@ -277,9 +277,11 @@ class Demo:
         return self.names.get(address) or chain_account(address) or address
 
     def explain(self, answers):
-        # The answer with most quoted from the records is the most telling one.
-        best = max((answer for answer in answers if answer["model"] in DOMAINS),
-                   key=lambda answer: len(self.cli(PAYER, "receipt", "show", answer["id"])["spans"]))
+        # The answer with the longest quotation is the most telling one.
+        def longest_quotation(answer):
+            return max((len(span["text"]) for span in self.cli(PAYER, "receipt", "show", answer["id"])["spans"]), default=0)
+
+        best = max((answer for answer in answers if answer["model"] in DOMAINS), key=longest_quotation)
         step("One answer, its receipt, and who was paid for it and why")
         say(f"  Asked {best['model']}: {best['question']}\n  Answer: {best['text'].strip()}\n")
         self.show(PAYER, "receipt", "show", best["id"])

@@ -42,7 +42,7 @@ export async function connect() {
     await untilHealthy(`http://127.0.0.1:${rpc}/health`);
   }
   const provider = new WsProvider(url, 500);
-  const api = await ApiPromise.create({ provider, noInitWarn: true });
+  const api = await ApiPromise.create({ provider, noInitWarn: true, throwOnConnect: true });
   const stop = async () => {
     await api.disconnect();
     child?.kill('SIGKILL');
