@@ -77,11 +77,6 @@ pub enum AdapterError {
 		expected: String,
 		found: String,
 	},
-	/// The store already holds these weights with another configuration.
-	#[error(
-		"the store holds the weights {0} with another adapter_config.json; remove that one first"
-	)]
-	ConfigConflict(String),
 	/// A file over the limit.
 	#[error("{file} has {bytes} bytes, the limit is {limit}")]
 	TooLarge {
@@ -126,7 +121,6 @@ impl AdapterError {
 			Self::Io { .. } => "adapter-io",
 			Self::NotFound(_) => "adapter-not-found",
 			Self::HashMismatch { .. } => "adapter-hash-mismatch",
-			Self::ConfigConflict(_) => "adapter-config-conflict",
 			Self::TooLarge { .. } => "adapter-too-large",
 			Self::OverBudget { .. } => "adapter-over-budget",
 			Self::BadConfig(_) => "adapter-bad-config",

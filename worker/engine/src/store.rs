@@ -1,8 +1,8 @@
-//! Content-addressed adapters on disk: `<root>/<hex SHA-256 of the weights>/{adapter_model.safetensors,
-//! adapter_config.json}`.
+//! Content-addressed adapters on disk: `<root>/<weights>-<config>/{adapter_model.safetensors,
+//! adapter_config.json}`, with the hex SHA-256 of either file in the folder's name.
 //!
-//! Paths are made from hashes alone, so nothing a caller says leads outside the root; both files are verified at
-//! every load.
+//! Paths are made from hashes alone, so nothing a caller says leads outside the root, and the same weights with
+//! another configuration are another adapter; both files are verified at every load.
 
 use std::{
 	fs::{self, File},
@@ -33,9 +33,9 @@ pub struct AdapterKey {
 }
 
 impl AdapterKey {
-	/// Name of the adapter's folder.
+	/// Name of the adapter's folder: both hashes in hexadecimal, joined by `-`.
 	pub fn folder(&self) -> String {
-		crate::hex(&self.weights)
+		format!("{}-{}", crate::hex(&self.weights), crate::hex(&self.config))
 	}
 }
 
@@ -145,7 +145,7 @@ impl AdapterStore {
 	/// Copies the adapter in `folder` (as PEFT writes it) into the store. Importing it again changes nothing.
 	///
 	/// # Errors
-	/// [`AdapterError::Io`], [`AdapterError::TooLarge`], [`AdapterError::ConfigConflict`].
+	/// [`AdapterError::Io`], [`AdapterError::TooLarge`].
 	pub fn import(&self, folder: &Path) -> Result<AdapterKey, AdapterError> {
 		self.insert(&AdapterFiles {
 			config: read(&folder.join(CONFIG_FILE), MAX_CONFIG)?,
@@ -156,7 +156,7 @@ impl AdapterStore {
 	/// Puts an adapter's files into the store, as one step: a crash leaves either nothing or all of it.
 	///
 	/// # Errors
-	/// [`AdapterError::Io`], [`AdapterError::TooLarge`], [`AdapterError::ConfigConflict`].
+	/// [`AdapterError::Io`], [`AdapterError::TooLarge`].
 	pub fn insert(&self, files: &AdapterFiles) -> Result<AdapterKey, AdapterError> {
 		for (file, bytes, limit) in [
 			(CONFIG_FILE, files.config.len() as u64, MAX_CONFIG),
@@ -175,7 +175,7 @@ impl AdapterStore {
 			config: Sha256::digest(&files.config).into(),
 		};
 		let target = self.path(&key);
-		if self.existing(&key)? {
+		if self.contains(&key) {
 			return Ok(key);
 		}
 		// Unique among processes and threads; a folder left by a crash has no hash for a name and is never read.
@@ -190,26 +190,13 @@ impl AdapterStore {
 				tracing::warn!(path = %staging.display(), error = %e, "cannot remove staging folder");
 			}
 			// Somebody else may have put the same adapter there meanwhile.
-			return if self.existing(&key)? {
+			return if self.contains(&key) {
 				Ok(key)
 			} else {
 				Err(error)
 			};
 		}
 		Ok(key)
-	}
-
-	/// Whether the store holds exactly this adapter; an error when it holds the weights with another configuration.
-	fn existing(&self, key: &AdapterKey) -> Result<bool, AdapterError> {
-		let path = self.path(key).join(CONFIG_FILE);
-		if !path.exists() {
-			return Ok(false);
-		}
-		let found: [u8; 32] = Sha256::digest(read(&path, MAX_CONFIG)?).into();
-		if found != key.config {
-			return Err(AdapterError::ConfigConflict(key.folder()));
-		}
-		Ok(true)
 	}
 
 	/// Reads an adapter's files and verifies both hashes.

@@ -662,14 +662,18 @@ fn the_store_should_be_content_addressed_and_confined() {
 		1,
 		"no staging folder is left"
 	);
-	assert_eq!(store.path(&key).file_name().unwrap().len(), 64);
+	assert_eq!(store.path(&key).file_name().unwrap().len(), 64 + 1 + 64);
 	assert_eq!(store.load(&key).unwrap().weights, files.weights);
 
 	let mut other = files.clone();
 	other.config.push(b' ');
+	let beside = store.insert(&other).unwrap();
+	assert_ne!(store.path(&beside), store.path(&key));
+	assert_eq!(store.load(&beside).unwrap().config, other.config);
 	assert_eq!(
-		store.insert(&other).unwrap_err().code(),
-		"adapter-config-conflict"
+		store.load(&key).unwrap().config,
+		files.config,
+		"the same weights with another configuration leave the first ones alone"
 	);
 	let code = |key: &AdapterKey| store.load(key).unwrap_err().code();
 	assert_eq!(
@@ -677,7 +681,7 @@ fn the_store_should_be_content_addressed_and_confined() {
 			config: [0; 32],
 			..key
 		}),
-		"adapter-hash-mismatch"
+		"adapter-not-found"
 	);
 	assert_eq!(
 		code(&AdapterKey {

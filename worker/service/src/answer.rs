@@ -7,13 +7,14 @@
 //! ```
 //!
 //! A voucher is on disk before it raises the allowance, so the worker is never more than one chunk
-//! ahead of the money. Whatever breaks off in between (client, voucher, engine) ends with a
-//! receipt for exactly the tokens that are paid.
+//! ahead of the money. When the client or its money breaks off in between, the receipt is for the tokens
+//! that were sent, and what is not paid of them is due with the lane's next answer. When the worker
+//! breaks off (engine, chain, disk), it is for exactly the tokens that are paid.
 //!
 //! The task that runs this is not tied to the connection, so it is never cut short at an await.
 
 use crate::{
-	error::Refusal,
+	error::{Blame, Refusal},
 	meter::{Ask, Bill, Seat, ASK_EVERY, MAX_ASKS},
 	metrics::Tracked,
 	payee::Payee,
@@ -190,11 +191,8 @@ where
 		let limit = self.worker.limits.streams_per_channel;
 		let (seat, lane) = payee.sit(key, limit).await?;
 		// The index is needed when the answer has ended; better to find out now that it is broken.
-		if let Some(adapter) = &ready.model.adapter {
-			payee
-				.attributor
-				.index(Hash::from(adapter.key.weights), adapter.index)
-				.await?;
+		if ready.model.adapter.is_some() {
+			payee.verify_index(&ready.model.name).await?;
 		}
 		let bill = Bill::new(&lane, ready.model.price, ready.tokens_in());
 		let first = bill.due(0)?;
@@ -261,18 +259,25 @@ impl Session<'_> {
 		self.held(voucher);
 		tracked.read(self.answer.tokens_in());
 		allowance.raise(self.bill.allowance(self.max_tokens));
+		let mut ended = Ended {
+			reason: "cancelled",
+			text: String::new(),
+			tokens_out: 0,
+		};
 		let streamed = self
-			.stream(call, &mut tokens, &allowance, &mut tracked)
+			.stream(call, &mut tokens, &allowance, &mut tracked, &mut ended)
 			.await;
 		drop(tokens);
-		let ended = match streamed {
-			Ok(ended) => ended,
-			Err(refusal) => {
-				tracked.ended("broken-off");
+		if let Err(refusal) = streamed {
+			tracked.ended("broken-off");
+			if owes_what_came(&refusal) {
+				let (sent, text) = (ended.tokens_out, &ended.text);
+				self.payee.close(key, &self.answer, sent, text).await?;
+			} else {
 				self.payee.recover(key).await?;
-				return Err(refusal);
 			}
-		};
+			return Err(refusal);
+		}
 		tracked.ended(ended.reason);
 		drop(tracked);
 		self.finish(call, ended).await
@@ -293,25 +298,21 @@ impl Session<'_> {
 		}
 	}
 
-	/// Streams tokens for as long as they are paid.
+	/// Streams tokens for as long as they are paid; `ended` is what was sent, also when it fails.
 	async fn stream<S>(
 		&mut self,
 		call: &mut Call<S>,
 		tokens: &mut BoxStream<'static, StreamEvent>,
 		allowance: &Allowance,
 		tracked: &mut Tracked,
-	) -> Result<Ended, Refusal>
+		ended: &mut Ended,
+	) -> Result<(), Refusal>
 	where
 		S: Stream<Item = Result<GenerateRequest, Status>> + Send + Unpin,
 	{
 		let wait = self.worker.limits.voucher_wait;
 		let mut stop = self.worker.stop.clone();
 		let mut deadline: Option<Instant> = None;
-		let mut ended = Ended {
-			reason: "cancelled",
-			text: String::new(),
-			tokens_out: 0,
-		};
 		loop {
 			let overdue = async {
 				match deadline {
@@ -323,7 +324,7 @@ impl Session<'_> {
 			let event = tokio::select! {
 				biased;
 				signal = call.signal() => match signal? {
-					Signal::Cancel => return Ok(ended),
+					Signal::Cancel => return Ok(()),
 					Signal::Voucher(bytes) => {
 						self.pay(&bytes, &ended.text, allowance).await?;
 						let waiting = self.bill.asks().next().is_some();
@@ -331,28 +332,30 @@ impl Session<'_> {
 						continue;
 					},
 				},
-				() = stopped(&mut stop) => return Ok(ended),
+				() = stopped(&mut stop) => return Ok(()),
 				() = overdue => return Err(Refusal::PaymentTimeout(wait.as_secs())),
 				event = tokens.next() => event,
 			};
 			match event {
 				Some(StreamEvent::Token { id, text }) => {
-					ended.tokens_out = ended.tokens_out.saturating_add(1);
-					ended.text.push_str(&text);
 					tracked.token();
-					let out = ended.tokens_out;
+					let out = ended.tokens_out.saturating_add(1);
+					let bytes = ended.text.len().saturating_add(text.len());
 					let ask = out.is_multiple_of(ASK_EVERY);
 					let due = if ask && self.bill.asks().count() < MAX_ASKS {
 						deadline.get_or_insert_with(|| Instant::now() + wait);
-						Some(self.bill.ask(out, ended.text.len())?)
+						Some(self.bill.ask(out, bytes)?)
 					} else {
 						None
 					};
-					call.send(Out::Chunk(chunk(id, text, out, due))).await?;
+					call.send(Out::Chunk(chunk(id, text.clone(), out, due)))
+						.await?;
+					ended.text.push_str(&text);
+					ended.tokens_out = out;
 				}
 				Some(StreamEvent::Finished { reason, .. }) => {
 					ended.reason = name_of(reason);
-					return Ok(ended);
+					return Ok(());
 				}
 				Some(StreamEvent::Failed(error)) => return Err(error.into()),
 				None => return Err(Refusal::ShuttingDown),
@@ -369,6 +372,9 @@ impl Session<'_> {
 	) -> Result<(), Refusal> {
 		let key = self.seat.key();
 		let voucher = self.check(bytes, None).await?;
+		if voucher.by_delegate() {
+			self.payee.check_delegate(&self.seat).await?;
+		}
 		let ask = self.asked(voucher.pays())?;
 		let paid = text.get(..ask.text).unwrap_or(text).to_owned();
 		self.payee
@@ -423,6 +429,9 @@ impl Session<'_> {
 				continue;
 			};
 			let voucher = self.check(&bytes, Some(last)).await?;
+			if voucher.by_delegate() {
+				self.payee.check_delegate(&self.seat).await?;
+			}
 			let is_last = voucher.pays() == self.bill.asks().count();
 			if !is_last {
 				self.asked(voucher.pays())?;
@@ -517,6 +526,12 @@ impl Session<'_> {
 			.metrics
 			.earned(amount.saturating_sub(licence), licence);
 	}
+}
+
+/// Whether it was the payer who broke an answer off, so that what was sent is owed.
+fn owes_what_came(refusal: &Refusal) -> bool {
+	refusal.blame() == Blame::Payment
+		|| matches!(refusal, Refusal::ClientGone | Refusal::BadRequest(_))
 }
 
 fn open_answer(ready: &Ready) -> OpenAnswer {

@@ -2,7 +2,9 @@
 
 use crate::{error::Refusal, files::Files, generator::Generator};
 use openledger_attribution::{Algorithm, Index};
-use openledger_primitives::{AlgorithmId, Attribution, Hash, Score};
+use openledger_primitives::{
+	AlgorithmId, Attribution, Commitment, DatanetId, Hash, Score, SnapshotVersion,
+};
 use std::{
 	collections::HashMap,
 	sync::{Arc, Mutex, PoisonError},
@@ -25,6 +27,34 @@ pub struct Loaded {
 }
 
 impl Loaded {
+	/// Checks that it holds exactly the snapshots of a lineage, as they are on the chain.
+	pub fn verify(
+		&self,
+		lineage: &[(DatanetId, SnapshotVersion, Commitment)],
+	) -> Result<(), Refusal> {
+		for (datanet, version, commitment) in lineage {
+			self.index
+				.verify_against(*datanet, *version, commitment)
+				.map_err(|error| {
+					Refusal::Attribution(format!(
+						"the index differs from snapshot {version} of Datanet {datanet} in the \
+						 adapter's lineage: {error}"
+					))
+				})?;
+		}
+		let foreign = self.index.snapshots().iter().find(|snapshot| {
+			let ours = |(datanet, ..): &(DatanetId, _, _)| *datanet == snapshot.datanet;
+			!lineage.iter().any(ours)
+		});
+		match foreign {
+			None => Ok(()),
+			Some(snapshot) => Err(Refusal::Attribution(format!(
+				"the index holds snapshot {} of Datanet {}, which is not in the adapter's lineage",
+				snapshot.version, snapshot.datanet
+			))),
+		}
+	}
+
 	/// Its `equal/1` scores.
 	pub fn equal(&self) -> &[Score] {
 		&self.equal
@@ -60,8 +90,9 @@ impl Attributor {
 		}
 	}
 
-	/// The index of the adapter with these weights; read, checked and decoded at most once at a time.
-	pub async fn index(&self, weights: Hash, index: Hash) -> Result<Arc<Loaded>, Refusal> {
+	/// The index with this hash; read, checked and decoded at most once at a time. One that would fill
+	/// the whole budget is refused before it is read.
+	pub async fn index(&self, index: Hash) -> Result<Arc<Loaded>, Refusal> {
 		let slot = {
 			let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
 			cache.clock = cache.clock.saturating_add(1);
@@ -78,8 +109,9 @@ impl Attributor {
 					.await
 					.map_err(|_| Refusal::ShuttingDown)?;
 				let files = self.files.clone();
+				let limit = (self.budget / GROWTH) as u64;
 				let decoded = tokio::task::spawn_blocking(move || {
-					let bytes = files.read_index(&weights, &index)?;
+					let bytes = files.read_index(&index, limit)?;
 					let decoded = Index::decode(&bytes)
 						.map_err(|error| Refusal::Attribution(error.to_string()))?;
 					Ok::<_, Refusal>(Loaded {

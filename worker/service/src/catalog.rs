@@ -13,11 +13,10 @@ use openledger_engine::{
 	AdapterKey,
 };
 use openledger_primitives::{
-	content_hash, AccountId, AdapterId, AlgorithmId, BaseModelId, Hash, Price, QuoteId, Rate,
+	AccountId, AdapterId, AlgorithmId, BaseModelId, Hash, Price, QuoteId, Rate,
 };
 use std::{
 	collections::BTreeMap,
-	path::Path,
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant},
 };
@@ -242,7 +241,7 @@ impl Offline {
 		scan.names.clone()
 	}
 
-	/// A folder that is not named by its hash is imported under its name; the import stays beside it.
+	/// A folder that is not named by its hashes is imported under its name; the import stays beside it.
 	fn read(&self, known: &BTreeMap<String, AdapterKey>) -> BTreeMap<String, AdapterKey> {
 		let Ok(folders) = std::fs::read_dir(self.generator.store()) else {
 			return BTreeMap::new();
@@ -260,7 +259,9 @@ impl Offline {
 				if let Some(key) = known.get(&name) {
 					return Some((name, *key));
 				}
-				match self.key(&name, &path) {
+				// A folder in the store's own form is what it is called; its files are verified at load.
+				let own = key_of(&name);
+				match own.map_or_else(|| self.generator.import(&path), Ok) {
 					Ok(key) => Some((name, key)),
 					Err(error) => {
 						tracing::warn!(folder = name, %error, "a folder of the store cannot be used");
@@ -270,20 +271,14 @@ impl Offline {
 			})
 			.collect()
 	}
+}
 
-	fn key(&self, name: &str, path: &Path) -> Result<AdapterKey, Refusal> {
-		let weights = hex::decode(name)
-			.ok()
-			.and_then(|bytes| bytes.try_into().ok());
-		let Some(weights) = weights else {
-			return self.generator.import(path);
-		};
-		let file = path.join(CONFIG_FILE);
-		let config = std::fs::read(&file)
-			.map_err(|error| Refusal::Store(format!("{}: {error}", file.display())))?;
-		Ok(AdapterKey {
-			weights,
-			config: content_hash(&config).0,
-		})
-	}
+/// The adapter whose folder in the store is called `name`.
+fn key_of(name: &str) -> Option<AdapterKey> {
+	let (weights, config) = name.split_once('-')?;
+	let hash = |text| hex::decode(text).ok()?.try_into().ok();
+	Some(AdapterKey {
+		weights: hash(weights)?,
+		config: hash(config)?,
+	})
 }

@@ -10,8 +10,8 @@ use openledger_client::types::{
 	Adapter, BaseModel, Channel, Epoch, LaneState, ModelId, Pot, Provider, Report,
 };
 use openledger_primitives::{
-	merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId, Commitment,
-	EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, Terms, TermsVersion,
+	merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId, Commitment, DatanetId,
+	EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion, Terms, TermsVersion,
 };
 use tonic::async_trait;
 
@@ -92,6 +92,13 @@ pub trait Chain: Send + Sync + 'static {
 	async fn adapter(&self, at: Hash, id: AdapterId) -> Result<Option<Adapter>, ChainError>;
 	/// All adapters.
 	async fn adapters(&self, at: Hash) -> Result<Vec<Adapter>, ChainError>;
+	/// The commitment to a Datanet's snapshot.
+	async fn snapshot(
+		&self,
+		at: Hash,
+		datanet: DatanetId,
+		version: SnapshotVersion,
+	) -> Result<Option<Commitment>, ChainError>;
 	/// A channel.
 	async fn channel(&self, at: Hash, id: ChannelId) -> Result<Option<Channel>, ChainError>;
 	/// What was redeemed on a lane.

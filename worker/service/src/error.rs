@@ -92,7 +92,7 @@ pub enum Refusal {
 	Voucher(#[from] VoucherError),
 	/// A voucher was asked for and did not come.
 	#[error(
-		"no voucher came within {0} s of being asked for; the answer was closed at what is paid"
+		"no voucher came within {0} s of being asked for; what was sent is due with the lane's next answer"
 	)]
 	PaymentTimeout(u64),
 	/// Too many requests at once.

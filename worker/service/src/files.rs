@@ -1,8 +1,10 @@
 //! Adapter files in the content-addressed store, and those that are on their way into it.
 //!
-//! The engine's store has one folder per adapter, named by the SHA-256 of its weights. Files that come
-//! one by one wait in `.incoming-<weights>` until weights and configuration are there; the folder
-//! then gets its name in one step. `index.bin` may come before or after.
+//! The engine's store has one folder per adapter, named by the SHA-256 of its weights and of its
+//! configuration. Files that come one by one wait in `.incoming-<folder>` until both are there; the
+//! folder then gets its name in one step. The attribution index lies beside the folders as
+//! `index-<SHA-256>.bin`. So every path follows from the hashes of what is in it, and no upload for
+//! one adapter can touch the files of another.
 
 use crate::error::Refusal;
 use openledger_engine::{
@@ -18,7 +20,7 @@ use std::{
 	sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Name of the attribution index's file.
+/// Name of the attribution index's file, as uploads call it.
 pub const INDEX_FILE: &str = "index.bin";
 
 /// Most bytes of `adapter_config.json`.
@@ -57,6 +59,13 @@ fn disk(path: &Path, error: std::io::Error) -> Refusal {
 	Refusal::Store(format!("{}: {error}", path.display()))
 }
 
+/// SHA-256 of a file; `None` if it cannot be read.
+fn hash_of(path: &Path) -> Option<Hash> {
+	let mut hasher = Sha256::new();
+	std::io::copy(&mut File::open(path).ok()?, &mut hasher).ok()?;
+	Some(Hash::from(<[u8; 32]>::from(hasher.finalize())))
+}
+
 impl Files {
 	/// The adapters in `root`; no file may have more than `limit` bytes.
 	pub fn new(root: PathBuf, limit: u64) -> Self {
@@ -67,34 +76,35 @@ impl Files {
 		}
 	}
 
-	fn folder(&self, weights: &Hash) -> PathBuf {
-		self.root.join(hex::encode(weights.0))
-	}
-
-	fn incoming(&self, weights: &Hash) -> PathBuf {
+	/// Where the index with this hash is.
+	pub fn index(&self, index: &Hash) -> PathBuf {
 		self.root
-			.join(format!(".incoming-{}", hex::encode(weights.0)))
+			.join(format!("index-{}.bin", hex::encode(index.0)))
 	}
 
-	/// Where the index of an adapter is.
-	pub fn index(&self, weights: &Hash) -> PathBuf {
-		self.folder(weights).join(INDEX_FILE)
+	/// Where the files of an adapter are, with the names that uploads give them.
+	fn places(&self, registered: &Registered) -> [(&'static str, PathBuf); 3] {
+		let folder = self.root.join(registered.key().folder());
+		[
+			(WEIGHTS_FILE, folder.join(WEIGHTS_FILE)),
+			(CONFIG_FILE, folder.join(CONFIG_FILE)),
+			(INDEX_FILE, self.index(&registered.index)),
+		]
 	}
 
 	/// The first file of the adapter that is not there.
 	pub fn missing(&self, registered: &Registered) -> Option<&'static str> {
-		let folder = self.folder(&registered.weights);
-		[WEIGHTS_FILE, CONFIG_FILE, INDEX_FILE]
+		self.places(registered)
 			.into_iter()
-			.find(|file| !folder.join(file).is_file())
+			.find(|(_, path)| !path.is_file())
+			.map(|(name, _)| name)
 	}
 
 	/// Bytes of an adapter's files on disk.
-	pub fn bytes(&self, weights: &Hash) -> u64 {
-		let folder = self.folder(weights);
-		[WEIGHTS_FILE, CONFIG_FILE, INDEX_FILE]
+	pub fn bytes(&self, registered: &Registered) -> u64 {
+		self.places(registered)
 			.into_iter()
-			.filter_map(|file| fs::metadata(folder.join(file)).ok())
+			.filter_map(|(_, path)| fs::metadata(path).ok())
 			.map(|meta| meta.len())
 			.sum()
 	}
@@ -142,31 +152,31 @@ impl Files {
 			.file
 			.sync_all()
 			.map_err(|error| disk(&incoming.path, error))?;
-		let weights = incoming.registered.weights;
-		let folder = self.folder(&weights);
-		let target = if folder.is_dir() {
-			folder.clone()
+		let registered = incoming.registered;
+		let folder = self.root.join(registered.key().folder());
+		let waiting = self
+			.root
+			.join(format!(".incoming-{}", registered.key().folder()));
+		let place = if incoming.name == INDEX_FILE {
+			self.index(&registered.index)
+		} else if folder.is_dir() {
+			folder.join(incoming.name)
 		} else {
-			let incoming = self.incoming(&weights);
-			fs::create_dir_all(&incoming).map_err(|error| disk(&incoming, error))?;
-			incoming
+			fs::create_dir_all(&waiting).map_err(|error| disk(&waiting, error))?;
+			waiting.join(incoming.name)
 		};
-		let place = target.join(incoming.name);
-		fs::rename(&incoming.path, &place).map_err(|error| disk(&place, error))?;
+		// What is there and whole stays; only a damaged file is replaced.
+		if hash_of(&place) != Some(incoming.expected) {
+			fs::rename(&incoming.path, &place).map_err(|error| disk(&place, error))?;
+		}
 		let whole = [WEIGHTS_FILE, CONFIG_FILE]
 			.iter()
-			.all(|file| target.join(file).is_file());
-		if target != folder && whole {
-			match fs::rename(&target, &folder) {
+			.all(|file| waiting.join(file).is_file());
+		if whole {
+			match fs::rename(&waiting, &folder) {
 				Ok(()) => {}
 				// Another upload was first; what it put there has the same hashes.
-				Err(_) if folder.is_dir() => {
-					let rest = target.join(INDEX_FILE);
-					if rest.is_file() {
-						let place = folder.join(INDEX_FILE);
-						fs::rename(&rest, &place).map_err(|error| disk(&place, error))?;
-					}
-				}
+				Err(_) if folder.is_dir() => {}
 				Err(error) => return Err(disk(&folder, error)),
 			}
 		}
@@ -177,18 +187,19 @@ impl Files {
 		Ok(())
 	}
 
-	/// The bytes of an adapter's index, checked against its hash.
-	pub fn read_index(&self, weights: &Hash, index: &Hash) -> Result<Vec<u8>, Refusal> {
-		let path = self.index(weights);
+	/// The bytes of an index, at most `limit`, checked against its hash.
+	pub fn read_index(&self, index: &Hash, limit: u64) -> Result<Vec<u8>, Refusal> {
+		let path = self.index(index);
+		let limit = limit.min(self.limit);
 		let file = File::open(&path).map_err(|error| disk(&path, error))?;
 		let mut bytes = Vec::new();
-		file.take(self.limit.saturating_add(1))
+		file.take(limit.saturating_add(1))
 			.read_to_end(&mut bytes)
 			.map_err(|error| disk(&path, error))?;
-		if bytes.len() as u64 > self.limit {
+		if bytes.len() as u64 > limit {
 			return Err(Refusal::TooLarge {
 				what: INDEX_FILE.to_owned(),
-				limit: self.limit,
+				limit,
 			});
 		}
 		let found = Hash::from(<[u8; 32]>::from(Sha256::digest(&bytes)));
@@ -254,7 +265,16 @@ mod tests {
 	}
 
 	fn send(files: &Files, name: &str, bytes: &[u8]) -> Result<(), Refusal> {
-		let mut incoming = files.receive(&registered(), name)?;
+		send_for(files, &registered(), name, bytes)
+	}
+
+	fn send_for(
+		files: &Files,
+		registered: &Registered,
+		name: &str,
+		bytes: &[u8],
+	) -> Result<(), Refusal> {
+		let mut incoming = files.receive(registered, name)?;
 		incoming.write(bytes)?;
 		files.finish(incoming)
 	}
@@ -275,12 +295,12 @@ mod tests {
 				send(&files, all[at].0, all[at].1).unwrap();
 			}
 			assert_eq!(files.missing(&registered()), None);
-			let index = files.read_index(&registered().weights, &registered().index);
+			let index = files.read_index(&registered().index, 100);
 			assert_eq!(index.unwrap(), b"index");
 			assert_eq!(
 				fs::read_dir(folder.path()).unwrap().count(),
-				1,
-				"nothing else is left"
+				2,
+				"the folder and the index, nothing else is left"
 			);
 		}
 	}
@@ -292,6 +312,45 @@ mod tests {
 		let error = send(&files, WEIGHTS_FILE, b"other").unwrap_err();
 		assert_eq!(error.code(), "hash-mismatch");
 		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+	}
+
+	#[test]
+	fn the_same_weights_registered_with_other_files_should_leave_the_first_adapter_alone() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Files::new(folder.path().into(), 100);
+		let copycat = Registered {
+			config: content_hash(b"trap"),
+			index: content_hash(b"loot"),
+			..registered()
+		};
+		let all: [(&str, &[u8], &[u8]); 3] = [
+			(WEIGHTS_FILE, b"weights", b"weights"),
+			(CONFIG_FILE, b"config", b"trap"),
+			(INDEX_FILE, b"index", b"loot"),
+		];
+		for (name, good, _) in all {
+			send(&files, name, good).unwrap();
+		}
+		for (name, _, bad) in all {
+			send_for(&files, &copycat, name, bad).unwrap();
+		}
+		assert_eq!(files.missing(&copycat), None);
+		for ((_, path), (_, good, _)) in files.places(&registered()).into_iter().zip(all) {
+			assert_eq!(fs::read(path).unwrap(), good);
+		}
+	}
+
+	#[test]
+	fn a_damaged_file_should_be_replaced_by_sending_it_again() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Files::new(folder.path().into(), 100);
+		send(&files, INDEX_FILE, b"index").unwrap();
+		fs::write(files.index(&registered().index), b"rot").unwrap();
+		assert!(files.read_index(&registered().index, 100).is_err());
+		send(&files, INDEX_FILE, b"index").unwrap();
+		assert!(files.read_index(&registered().index, 100).is_ok());
+		let error = files.read_index(&registered().index, 4).unwrap_err();
+		assert_eq!(error.code(), "too-large");
 	}
 
 	#[test]

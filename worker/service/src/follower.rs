@@ -5,7 +5,8 @@ use crate::{
 	error::{open, Refusal},
 	metrics::Metrics,
 	payee::Followed,
-	store::{Block, Store},
+	redeemer::Skips,
+	store::{Block, Redemption, Store},
 	worker::stopped,
 };
 use openledger_primitives::AccountId;
@@ -27,6 +28,7 @@ pub struct Follower {
 	store: Store,
 	provider: AccountId,
 	metrics: Option<Metrics>,
+	skips: Arc<Skips>,
 	followed: watch::Sender<Followed>,
 }
 
@@ -54,6 +56,7 @@ impl Follower {
 			store,
 			provider,
 			metrics: None,
+			skips: Arc::default(),
 			followed,
 		};
 		Ok((follower, receiver))
@@ -65,6 +68,11 @@ impl Follower {
 			metrics: Some(metrics),
 			..self
 		}
+	}
+
+	/// Which of the provider's vouchers the chain skipped.
+	pub fn skips(&self) -> Arc<Skips> {
+		self.skips.clone()
 	}
 
 	/// Follows up to the newest finalized block.
@@ -90,6 +98,13 @@ impl Follower {
 			Err(error) => return Err(error.into()),
 		};
 		for skipped in &events.skipped {
+			// What is paid in the same block was not what was skipped: anybody may send junk for a lane.
+			let is_paid = |paid: &Redemption| {
+				paid.key.channel == skipped.channel && paid.key.lane == skipped.lane
+			};
+			if !events.redemptions.iter().any(is_paid) {
+				self.skips.note(skipped, number);
+			}
 			tracing::debug!(
 				channel = skipped.channel,
 				lane = skipped.lane,

@@ -143,7 +143,7 @@ impl Services {
 			adapter: id,
 			weights: hashes.weights.0.to_vec(),
 			config: hashes.config.0.to_vec(),
-			bytes: self.worker.files.bytes(&hashes.weights),
+			bytes: self.worker.files.bytes(hashes),
 			tier: tier.to_owned(),
 			pinned: false,
 		}
@@ -268,7 +268,7 @@ impl Services {
 			tokio::task::spawn_blocking(move || generator.check_adapter(&hashes.key()))
 				.await
 				.map_err(|_| Refusal::Store("checking the adapter failed".into()))??;
-			payee.attributor.index(hashes.weights, hashes.index).await?;
+			payee.verify_index(&name).await?;
 			tracing::info!(model = name, "adapter received");
 		}
 		Ok(self.status(&name, Some(id), &hashes, &self.memory()))

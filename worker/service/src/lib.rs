@@ -23,8 +23,9 @@
 //!
 //! - What must survive `kill -9` is in [`store`], each step in one synced transaction. What is in memory
 //!   can be made again from it and from the chain.
-//! - An answer that breaks off, wherever, gets a receipt for exactly the tokens that are paid: at once if
-//!   the process lives, at the next start if not.
+//! - An answer that the payer breaks off gets a receipt for the tokens that were sent, and what is not
+//!   paid of them is due with the lane's next answer. One that the worker breaks off gets a receipt for
+//!   exactly the tokens that are paid: at once if the process lives, at the next start if not.
 //! - The seams [`chain::Chain`] and [`generator::Generator`] let every rule of payment be tested without
 //!   a node and without a model.
 //! - Every refusal is an [`error::Refusal`]: a code for programs, a sentence for people, a metric, a log

@@ -138,7 +138,7 @@ impl Metrics {
 		r.register("openledger_redeemed_open", help, m.redeemed.clone());
 		let help = "OPEN in vouchers that can no longer be redeemed";
 		r.register("openledger_lost_open", help, m.lost.clone());
-		let help = "Redemption transactions by result";
+		let help = "Redemption transactions by result, and vouchers the chain skipped";
 		r.register("openledger_redemptions", help, m.redemptions.clone());
 		r.register(
 			"openledger_reports",

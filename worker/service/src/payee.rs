@@ -5,11 +5,11 @@ use crate::{
 	catalog::OnChain,
 	error::Refusal,
 	meter::{Meter, Seat},
-	payments::LaneKey,
+	payments::{LaneKey, Totals},
 	store::{Block, LaneRecord, OpenAnswer, Store, StoreError},
 	view::View,
 };
-use openledger_client::types::Channel;
+use openledger_client::types::{Channel, LaneState};
 use openledger_primitives::{
 	AccountId, Attribution, Balance, BlockNumber, ChannelId, Hash, Receipt,
 };
@@ -76,6 +76,27 @@ fn may_be_news(refusal: &Refusal) -> bool {
 	)
 }
 
+/// Whether a voucher of these totals can still be redeemed where `redeemed` was: nothing of what the
+/// chain has counted on the lane is beyond it.
+fn covers(held: &Totals, redeemed: &LaneState) -> bool {
+	let compute = |amount: Balance, licence| amount.saturating_sub(licence);
+	redeemed.amount <= held.amount
+		&& redeemed.licence <= held.licence
+		&& compute(redeemed.amount, redeemed.licence) <= compute(held.amount, held.licence)
+		&& redeemed.tokens <= held.tokens
+}
+
+fn within_delegate_limit(channel: &Channel, needed: Balance) -> Result<(), Refusal> {
+	let left = channel
+		.delegate
+		.as_ref()
+		.map_or(0, |delegate| delegate.limit.saturating_sub(delegate.spent));
+	if needed > left {
+		return Err(Refusal::DelegateLimit(channel.id));
+	}
+	Ok(())
+}
+
 impl Payee {
 	/// The newest block, unless the node has not answered for too long.
 	pub fn block(&self) -> Result<Block, Refusal> {
@@ -129,20 +150,13 @@ impl Payee {
 		}
 		let seat = self.meter.sit(key, limit)?;
 		self.recover(key).await?;
-		match self.store.lane(&key)? {
-			Some(lane) if lane.redeemed.amount <= lane.paid().amount => Ok((seat, lane)),
-			Some(_) => Err(Refusal::LaneUnknown(key.lane)),
-			None => {
-				let chain = self.view.chain();
-				let state = chain.lane(block.hash, key.channel, key.lane).await?;
-				let used = state
-					.is_some_and(|state| state.generation == key.generation && state.amount > 0);
-				if used {
-					return Err(Refusal::LaneUnknown(key.lane));
-				}
-				Ok((seat, LaneRecord::default()))
-			}
+		let lane = self.store.lane(&key)?.unwrap_or_default();
+		let state = self.view.lane(block, key.channel, key.lane).await?;
+		let redeemed = state.filter(|state| state.generation == key.generation);
+		if redeemed.is_some_and(|redeemed| !covers(&lane.paid(), &redeemed)) {
+			return Err(Refusal::LaneUnknown(key.lane));
 		}
+		Ok((seat, lane))
 	}
 
 	/// A channel.
@@ -191,8 +205,31 @@ impl Payee {
 		total: Balance,
 		by_delegate: bool,
 	) -> Result<(), Refusal> {
-		let key = seat.key();
 		seat.reserve(total);
+		let (channel, needed) = self.committed(seat).await?;
+		if needed > channel.escrow {
+			return Err(Refusal::EscrowEmpty {
+				channel: channel.id,
+				needed,
+				left: channel.escrow,
+			});
+		}
+		if by_delegate {
+			within_delegate_limit(&channel, needed)?;
+		}
+		Ok(())
+	}
+
+	/// Whether the delegate's limit covers everything that is set aside, before a voucher of the delegate
+	/// replaces the one that is held. The seat has set aside at least what the voucher says.
+	pub async fn check_delegate(&self, seat: &Seat) -> Result<(), Refusal> {
+		let (channel, needed) = self.committed(seat).await?;
+		within_delegate_limit(&channel, needed)
+	}
+
+	/// The seat's channel, and what all its lanes have set aside, in units.
+	async fn committed(&self, seat: &Seat) -> Result<(Arc<Channel>, Balance), Refusal> {
+		let key = seat.key();
 		let lanes = self.store.channel(key.channel, key.generation)?;
 		// Escrow and redemptions must be those of one block.
 		let channel = self.channel(lanes.block, key.channel).await?;
@@ -201,26 +238,28 @@ impl Payee {
 			.meter
 			.committed(key.channel, key.generation, &lanes.lanes)
 			.ok_or(Refusal::PriceOverflow)?;
-		if needed > channel.escrow {
-			return Err(Refusal::EscrowEmpty {
-				channel: key.channel,
-				needed,
-				left: channel.escrow,
-			});
-		}
-		if by_delegate {
-			let left = channel
-				.delegate
-				.as_ref()
-				.map_or(0, |delegate| delegate.limit.saturating_sub(delegate.spent));
-			if needed > left {
-				return Err(Refusal::DelegateLimit(key.channel));
-			}
-		}
-		Ok(())
+		Ok((channel, needed))
 	}
 
-	/// Ends the answer that a crash or a lost client left open on a lane: a receipt for exactly the
+	/// Checks that the index of the adapter of that name holds what the snapshots of its lineage hold.
+	pub async fn verify_index(&self, name: &str) -> Result<(), Refusal> {
+		let block = self.block()?;
+		let adapter = self.catalog.adapter(block, name).await?;
+		let loaded = self.attributor.index(adapter.index).await?;
+		let mut lineage = Vec::with_capacity(adapter.lineage.len());
+		for (datanet, version) in &adapter.lineage {
+			let commitment = self.view.snapshot(block, *datanet, *version).await?;
+			let commitment = commitment.ok_or_else(|| {
+				let what =
+					format!("the chain does not have snapshot {version} of Datanet {datanet}");
+				Refusal::Attribution(what)
+			})?;
+			lineage.push((*datanet, *version, commitment));
+		}
+		loaded.verify(&lineage)
+	}
+
+	/// Ends the answer that a crash or a failure left open on a lane: a receipt for exactly the
 	/// tokens that are paid. Nothing happens if there is none.
 	pub async fn recover(&self, key: LaneKey) -> Result<(), Refusal> {
 		match self.store.open_answer(&key)? {
@@ -284,7 +323,7 @@ impl Payee {
 			return (nobody, Vec::new());
 		}
 		let attributed = async {
-			let loaded = self.attributor.index(answer.weights, answer.index).await?;
+			let loaded = self.attributor.index(answer.index).await?;
 			let equal = loaded.equal().to_vec();
 			let prompt = answer.prompt.clone();
 			let text = text.to_owned();
@@ -297,7 +336,7 @@ impl Payee {
 		attributed.await.unwrap_or_else(|error| {
 			tracing::error!(
 				id = answer.id, index = ?answer.index, %error,
-				"an answer is not attributed; restore the adapter's index.bin"
+				"an answer is not attributed; send the adapter's index.bin again"
 			);
 			(nobody, Vec::new())
 		})

@@ -1,16 +1,17 @@
 //! Turns vouchers into money: the newest of each lane, in batches.
 
 use crate::{
+	chain::Skipped,
 	error::{open, Refusal},
 	metrics::Metrics,
 	payee::Payee,
 	payments::LaneKey,
 	worker::stopped,
 };
-use openledger_primitives::{Balance, BlockNumber, SignedVoucher};
+use openledger_primitives::{Balance, BlockNumber, ChannelId, Lane, SignedVoucher};
 use std::{
 	collections::HashMap,
-	sync::Arc,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -24,6 +25,42 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long to wait after a failure, however urgent it is.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// Blocks to wait before a voucher that the chain skipped is sent again.
+const BACK_OFF: BlockNumber = 100;
+
+/// The newest block in which the chain skipped a voucher of each lane, and why. The redeemer says which
+/// lanes matter before it sends their vouchers, the follower notes what it sees of those.
+#[derive(Debug, Default)]
+pub struct Skips(Mutex<SkippedAt>);
+
+type SkippedAt = HashMap<(ChannelId, Lane), Option<(BlockNumber, String)>>;
+
+impl Skips {
+	fn lock(&self) -> MutexGuard<'_, SkippedAt> {
+		self.0.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn watch(&self, key: &LaneKey) {
+		self.lock().entry((key.channel, key.lane)).or_default();
+	}
+
+	/// Notes a skipped voucher of a lane that matters. One that waits for a top-up, or that was paid
+	/// already, has nothing wrong with it.
+	pub fn note(&self, skipped: &Skipped, block: BlockNumber) {
+		if matches!(skipped.reason.as_str(), "EscrowEmpty" | "Stale") {
+			return;
+		}
+		if let Some(at) = self.lock().get_mut(&(skipped.channel, skipped.lane)) {
+			*at = Some((block, skipped.reason.clone()));
+		}
+	}
+
+	fn reason(&self, key: &LaneKey, block: BlockNumber) -> Option<String> {
+		let (at, reason) = self.lock().get(&(key.channel, key.lane))?.clone()?;
+		(at == block).then_some(reason)
+	}
+}
+
 /// Redeems for one provider.
 pub struct Redeemer {
 	payee: Arc<Payee>,
@@ -35,6 +72,10 @@ pub struct Redeemer {
 	margin: BlockNumber,
 	/// Totals submitted, and the block they were included in: not sent again before it is followed.
 	submitted: HashMap<LaneKey, (Balance, BlockNumber)>,
+	/// What the chain skipped: not sent again for a while, unless a newer voucher is held.
+	skips: Arc<Skips>,
+	/// The skip of each lane that was reported, by its block.
+	reported: HashMap<LaneKey, BlockNumber>,
 	/// Vouchers given up, so that each is reported once.
 	lost: HashMap<LaneKey, Balance>,
 }
@@ -49,9 +90,10 @@ struct Due {
 
 impl Redeemer {
 	/// Redeems every `every`, at once beyond `threshold` units or within `margin` blocks of a voucher's
-	/// end.
+	/// end. `skips` is the follower's.
 	pub fn new(
 		payee: Arc<Payee>,
+		skips: Arc<Skips>,
 		metrics: Metrics,
 		every: Duration,
 		threshold: Balance,
@@ -64,6 +106,8 @@ impl Redeemer {
 			threshold,
 			margin,
 			submitted: HashMap::new(),
+			skips,
+			reported: HashMap::new(),
 			lost: HashMap::new(),
 		}
 	}
@@ -76,11 +120,7 @@ impl Redeemer {
 			let Some(held) = &lane.held else { continue };
 			let total = held.voucher.amount;
 			let left = total.saturating_sub(lane.redeemed.amount);
-			let again = self
-				.submitted
-				.get(&key)
-				.is_some_and(|(amount, at)| *amount == total && *at > block.number);
-			if left == 0 || again {
+			if left == 0 || self.waits(&key, total, block.number) {
 				continue;
 			}
 			let channel = payee.view.channel(block, key.channel).await?;
@@ -110,12 +150,39 @@ impl Redeemer {
 		Ok(due)
 	}
 
+	/// Whether the lane's voucher was sent and its block is not followed yet, or it was skipped there
+	/// not long ago.
+	fn waits(&mut self, key: &LaneKey, total: Balance, now: BlockNumber) -> bool {
+		let sent = self.submitted.get(key);
+		let Some((_, at)) = sent.copied().filter(|(amount, _)| *amount == total) else {
+			return false;
+		};
+		if at > now {
+			return true;
+		}
+		let Some(reason) = self.skips.reason(key, at) else {
+			return false;
+		};
+		if self.reported.insert(*key, at) != Some(at) {
+			self.metrics.redemption("skipped");
+			tracing::warn!(
+				channel = key.channel,
+				lane = key.lane,
+				block = at,
+				reason,
+				"the chain skipped a voucher; it is sent again in {BACK_OFF} blocks"
+			);
+		}
+		now < at.saturating_add(BACK_OFF)
+	}
+
 	/// Redeems everything that waits; how many vouchers were sent.
 	pub async fn redeem(&mut self) -> Result<usize, Refusal> {
 		let due = self.due().await?;
 		let sent = due.vouchers.len();
 		for batch in due.vouchers.chunks(MAX_BATCH) {
 			let vouchers = batch.iter().map(|(_, voucher)| voucher.clone()).collect();
+			batch.iter().for_each(|(key, _)| self.skips.watch(key));
 			match self.payee.view.chain().redeem(vouchers).await {
 				Ok(block) => {
 					self.metrics.redemption("included");

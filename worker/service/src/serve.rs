@@ -137,6 +137,7 @@ pub async fn start(settings: Serve) -> Result<Running> {
 	if let Some(OnTheChain { payee, follower }) = chain {
 		let redeemer = Redeemer::new(
 			payee.clone(),
+			follower.skips(),
 			metrics.clone(),
 			Duration::from_secs(settings.redeem_every),
 			u128::from(settings.redeem_above).saturating_mul(OPEN),

@@ -114,7 +114,7 @@ pub struct Serve {
 		help_heading = "Chain"
 	)]
 	pub voucher_margin: u32,
-	/// Seconds to wait for a voucher before an answer is closed at what is paid
+	/// Seconds to wait for a voucher before an answer is closed at what was sent
 	#[arg(
 		long,
 		value_name = "SECONDS",
@@ -244,7 +244,7 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub adapter_budget: usize,
-	/// Memory for attribution indexes, in MiB
+	/// Memory for attribution indexes, in MiB; an index takes six times its file, one over it is refused
 	#[arg(
 		long,
 		value_name = "MIB",

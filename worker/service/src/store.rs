@@ -157,7 +157,7 @@ pub struct OpenAnswer {
 	pub algorithm: AlgorithmId,
 	/// Content hash of the attribution index; zero without an adapter.
 	pub index: Hash,
-	/// Folder of the adapter in the store: SHA-256 of its weights.
+	/// SHA-256 of the adapter's weights; zero without an adapter.
 	pub weights: Hash,
 	/// The quote it is priced by.
 	pub quote: QuoteId,

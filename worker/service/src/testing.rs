@@ -4,9 +4,9 @@ use crate::{
 	answer,
 	attributor::Attributor,
 	catalog::OnChain,
-	chain::{BlockEvents, Chain, ChainError},
+	chain::{BlockEvents, Chain, ChainError, Skipped},
 	error::Refusal,
-	files::{Files, INDEX_FILE},
+	files::{Files, Registered, INDEX_FILE},
 	follower::Follower,
 	generator::Generator,
 	meter::Meter,
@@ -38,9 +38,9 @@ use openledger_primitives::{
 	fees::{scale, split_redemption},
 	merkle::{verify_range, Node},
 	voucher::acknowledge,
-	AccountId, AdapterId, Balance, BaseModelId, BlockNumber, ChannelId, Commitment, EpochIndex,
-	Hash, Lane, PayoutLeaf, Rate, Receipt, SignedVoucher, Terms, TermsVersion, Voucher as Claim,
-	OPEN,
+	AccountId, AdapterId, Balance, BaseModelId, BlockNumber, ChannelId, Commitment, DatanetId,
+	EpochIndex, Hash, Lane, PayoutLeaf, Rate, Receipt, SignedVoucher, SnapshotVersion, Terms,
+	TermsVersion, Voucher as Claim, OPEN,
 };
 use openledger_proto::v1::{
 	generate_request::Frame as Out, generate_response::Frame as In, start, Accepted, Cancel,
@@ -109,7 +109,11 @@ pub struct ChainState {
 	pub failures: u32,
 	/// Settlements that are included before they fail.
 	pub settle_limit: Option<u32>,
-	pub skipped: Vec<&'static str>,
+	/// Vouchers that were skipped, with their blocks.
+	pub skipped: Vec<(BlockNumber, Skipped)>,
+	/// Skips every voucher for this reason.
+	pub skip: Option<&'static str>,
+	pub snapshots: BTreeMap<(DatanetId, SnapshotVersion), Commitment>,
 }
 
 /// A chain that makes one block per call.
@@ -215,7 +219,10 @@ impl Chain for FakeChain {
 	}
 
 	async fn events(&self, number: u32, _: &AccountId) -> Result<BlockEvents, ChainError> {
-		let redemptions = self.lock().blocks[number as usize].1.clone();
+		let state = self.lock();
+		let redemptions = state.blocks[number as usize].1.clone();
+		let here = state.skipped.iter().filter(|(at, _)| *at == number);
+		let skipped = here.map(|(_, skipped)| skipped.clone()).collect();
 		let block = Block {
 			number,
 			hash: Self::hash_of(number as usize),
@@ -223,7 +230,7 @@ impl Chain for FakeChain {
 		Ok(BlockEvents {
 			block,
 			redemptions,
-			skipped: Vec::new(),
+			skipped,
 		})
 	}
 
@@ -289,6 +296,15 @@ impl Chain for FakeChain {
 		Ok(self.lock().adapters.clone())
 	}
 
+	async fn snapshot(
+		&self,
+		_: Hash,
+		datanet: DatanetId,
+		version: SnapshotVersion,
+	) -> Result<Option<Commitment>, ChainError> {
+		Ok(self.lock().snapshots.get(&(datanet, version)).copied())
+	}
+
 	async fn channel(&self, _: Hash, id: ChannelId) -> Result<Option<Channel>, ChainError> {
 		Ok(self.lock().channels.get(&id).cloned())
 	}
@@ -342,8 +358,14 @@ impl Chain for FakeChain {
 			let good = signed.is_signed_by(&channel.payer)
 				|| delegate.is_some_and(|signer| signed.is_signed_by(&signer));
 			let mut lane = state.lanes.get(&key).copied().unwrap_or_default();
-			if !good || voucher.valid_until < now || voucher.amount <= lane.amount {
-				state.skipped.push("skipped");
+			let bad = !good || voucher.valid_until < now || voucher.amount <= lane.amount;
+			if let Some(reason) = state.skip.or(bad.then_some("BadSignature")) {
+				let skipped = Skipped {
+					channel: voucher.channel,
+					lane: voucher.lane,
+					reason: reason.into(),
+				};
+				state.skipped.push((now, skipped));
 				continue;
 			}
 			let whole = voucher.amount - lane.amount;
@@ -586,13 +608,26 @@ pub fn register_adapter(chain: &FakeChain, store: &Path) -> Adapter {
 			contribution(2, "a paragraph about tax law that nobody reads to its end"),
 		],
 	};
-	let index = Index::build(&[snapshot], &tokens_of).unwrap().encode();
+	let index = Index::build(&[snapshot], &tokens_of).unwrap();
+	let (version, commitment) = index.commitment(1).unwrap();
+	chain.lock().snapshots.insert((1, version), commitment);
+	let index = index.encode();
 	let (weights, config) = (b"weights".to_vec(), b"config".to_vec());
-	let folder = store.join(hex::encode(content_hash(&weights).0));
-	std::fs::create_dir_all(&folder).unwrap();
-	std::fs::write(folder.join(WEIGHTS_FILE), &weights).unwrap();
-	std::fs::write(folder.join(CONFIG_FILE), &config).unwrap();
-	std::fs::write(folder.join(INDEX_FILE), &index).unwrap();
+	let registered = Registered {
+		weights: content_hash(&weights),
+		config: content_hash(&config),
+		index: content_hash(&index),
+	};
+	let files = Files::new(store.to_owned(), 1 << 20);
+	for (name, bytes) in [
+		(WEIGHTS_FILE, &weights),
+		(CONFIG_FILE, &config),
+		(INDEX_FILE, &index),
+	] {
+		let mut incoming = files.receive(&registered, name).unwrap();
+		incoming.write(bytes).unwrap();
+		files.finish(incoming).unwrap();
+	}
 	let adapter = Adapter {
 		id: 4,
 		owner: keys("//AdapterOwner").1,
@@ -693,7 +728,14 @@ impl World {
 		Self {
 			chain,
 			worker,
-			redeemer: Redeemer::new(payee.clone(), metrics.clone(), every, OPEN, 10),
+			redeemer: Redeemer::new(
+				payee.clone(),
+				follower.skips(),
+				metrics.clone(),
+				every,
+				OPEN,
+				10,
+			),
 			reporter: Reporter::new(payee.clone(), metrics).with_batch(2),
 			payee,
 			follower,

@@ -5,8 +5,10 @@ use crate::{
 	error::Refusal,
 	store::Block,
 };
-use openledger_client::types::{Adapter, BaseModel, Channel, ModelId, Provider};
-use openledger_primitives::{AccountId, BaseModelId, ChannelId, Hash};
+use openledger_client::types::{Adapter, BaseModel, Channel, LaneState, ModelId, Provider};
+use openledger_primitives::{
+	AccountId, BaseModelId, ChannelId, Commitment, DatanetId, Hash, Lane, SnapshotVersion,
+};
 use std::{
 	collections::HashMap,
 	future::Future,
@@ -36,6 +38,8 @@ pub enum Named {
 struct Cache {
 	block: Hash,
 	channels: HashMap<ChannelId, Option<Arc<Channel>>>,
+	lanes: HashMap<(ChannelId, Lane), Option<LaneState>>,
+	snapshots: HashMap<(DatanetId, SnapshotVersion), Option<Commitment>>,
 	names: HashMap<String, Option<Named>>,
 	bases: HashMap<BaseModelId, Option<Arc<BaseModel>>>,
 	providers: HashMap<AccountId, Option<Arc<Provider>>>,
@@ -100,6 +104,31 @@ impl View {
 	) -> Result<Option<Arc<Channel>>, Refusal> {
 		let read = async { Ok(self.chain.channel(block.hash, id).await?.map(Arc::new)) };
 		self.cached(block, &id, |cache| &mut cache.channels, read)
+			.await
+	}
+
+	/// What was redeemed on a lane.
+	pub async fn lane(
+		&self,
+		block: Block,
+		channel: ChannelId,
+		lane: Lane,
+	) -> Result<Option<LaneState>, Refusal> {
+		let read = self.chain.lane(block.hash, channel, lane);
+		self.cached(block, &(channel, lane), |cache| &mut cache.lanes, read)
+			.await
+	}
+
+	/// The commitment to a Datanet's snapshot.
+	pub async fn snapshot(
+		&self,
+		block: Block,
+		datanet: DatanetId,
+		version: SnapshotVersion,
+	) -> Result<Option<Commitment>, Refusal> {
+		let key = (datanet, version);
+		let read = self.chain.snapshot(block.hash, datanet, version);
+		self.cached(block, &key, |cache| &mut cache.snapshots, read)
 			.await
 	}
 

@@ -12,8 +12,8 @@ use openledger_client::{
 	At, Chain as Client, ChainError as ClientError, ChainEvent, Keypair, Payload, Wait,
 };
 use openledger_primitives::{
-	merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId, Commitment,
-	EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, Terms, TermsVersion,
+	merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId, Commitment, DatanetId,
+	EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion, Terms, TermsVersion,
 };
 use tonic::async_trait;
 
@@ -152,6 +152,16 @@ impl Chain for Live {
 
 	async fn adapters(&self, at: Hash) -> Result<Vec<Adapter>, ChainError> {
 		Ok(self.at(at).adapters().await?)
+	}
+
+	async fn snapshot(
+		&self,
+		at: Hash,
+		datanet: DatanetId,
+		version: SnapshotVersion,
+	) -> Result<Option<Commitment>, ChainError> {
+		let snapshot = self.at(at).snapshot(datanet, version).await?;
+		Ok(snapshot.map(|snapshot| snapshot.contributions))
 	}
 
 	async fn channel(&self, at: Hash, id: ChannelId) -> Result<Option<Channel>, ChainError> {
