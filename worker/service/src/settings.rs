@@ -244,7 +244,7 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub adapter_budget: usize,
-	/// Memory for attribution indexes, in MiB; an index takes six times its file, one over it is refused
+	/// Memory for attribution indexes, in MiB; a file over a sixth of it is refused
 	#[arg(
 		long,
 		value_name = "MIB",
