@@ -61,7 +61,16 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 	fn filter(&self, call: &RuntimeCall) -> bool {
 		match self {
 			ProxyType::Any => true,
-			ProxyType::NonTransfer => !matches!(call, RuntimeCall::Balances(..)),
+			// A channel's escrow goes to whom its vouchers say, so filling one is sending too.
+			ProxyType::NonTransfer => !matches!(
+				call,
+				RuntimeCall::Balances(..)
+					| RuntimeCall::Channels(
+						pallet_channels::Call::open { .. }
+							| pallet_channels::Call::top_up { .. }
+							| pallet_channels::Call::set_delegate { .. }
+					)
+			),
 			ProxyType::CancelProxy => {
 				matches!(
 					call,
