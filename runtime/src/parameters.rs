@@ -76,5 +76,73 @@ pub mod governed {
 		/// Highest price anybody may ask per 1,000 tokens, in units of 10⁻¹⁸ OPEN.
 		#[codec(index = 5)]
 		pub static MaxRate: Balance = 1_000 * OPEN;
+
+		/// Blocks that a jailed provider stays jailed at least.
+		#[codec(index = 6)]
+		pub static JailPeriod: BlockNumber = DAYS;
+	}
+
+	/// What holds contributors and reviewers of data to their word; see `pallet-datanets`.
+	#[dynamic_pallet_params]
+	#[codec(index = 3)]
+	pub mod datanets {
+		/// What a contribution locks beside its storage deposit, in units of 10⁻¹⁸ OPEN; forfeited
+		/// when it is proven to be a duplicate.
+		#[codec(index = 0)]
+		pub static ContributionBond: Balance = OPEN;
+
+		/// What a contribution to an open Datanet locks in addition for each KiB of records begun, in
+		/// units of 10⁻¹⁸ OPEN.
+		#[codec(index = 1)]
+		pub static OpenBondPerKib: Balance = 10 * MILLI_OPEN;
+
+		/// Blocks after acceptance until the bond may be taken back.
+		#[codec(index = 2)]
+		pub static BondPeriod: BlockNumber = 30 * DAYS;
+
+		/// The part of a duplicate's bond that goes to who proves it, in millionths.
+		#[codec(index = 3)]
+		pub static DuplicateReward: u32 = 500_000;
+
+		/// Least stake of a reviewer, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 4)]
+		pub static MinReviewerStake: Balance = 100 * OPEN;
+
+		/// Blocks that stake must have stood before it gets a seat in a review.
+		#[codec(index = 5)]
+		pub static ReviewerWarmUp: BlockNumber = HOURS;
+
+		/// What the contributor pays the reviewers for each review, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 6)]
+		pub static ReviewFee: Balance = OPEN;
+
+		/// Blocks in which reviewers commit to their votes.
+		#[codec(index = 7)]
+		pub static CommitPeriod: BlockNumber = DAYS;
+
+		/// Blocks after that in which they reveal them.
+		#[codec(index = 8)]
+		pub static RevealPeriod: BlockNumber = DAYS;
+
+		/// Blocks after a rejection in which the contributor may appeal.
+		#[codec(index = 9)]
+		pub static AppealPeriod: BlockNumber = 3 * DAYS;
+
+		/// What an appeal puts at stake, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 10)]
+		pub static AppealDeposit: Balance = 10 * OPEN;
+
+		/// The part of the seated stake that must have voted for a review to count, in millionths.
+		#[codec(index = 11)]
+		pub static ReviewQuorum: u32 = 333_334;
+
+		/// The same for an appeal.
+		#[codec(index = 12)]
+		pub static AppealQuorum: u32 = 500_001;
+
+		/// The part of its stake that a reviewer loses who commits to a vote and does not reveal it,
+		/// in millionths.
+		#[codec(index = 13)]
+		pub static SilenceSlash: u32 = 50_000;
 	}
 }
