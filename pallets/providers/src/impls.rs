@@ -2,7 +2,13 @@
 
 use crate::*;
 use alloc::collections::BTreeSet;
-use frame::token::{fungible::hold::Mutate as _, Precision};
+use frame::{
+	token::{
+		fungible::hold::{Balanced as _, Mutate as _},
+		Precision,
+	},
+	traits::Imbalance as _,
+};
 
 impl<T: Config> Pallet<T> {
 	/// Whether the account is a provider that takes work.
@@ -13,6 +19,72 @@ impl<T: Config> Pallet<T> {
 	/// The provider that a hot key belongs to; also one that is leaving.
 	pub fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId> {
 		HotKeys::<T>::get(hot_key)
+	}
+
+	/// What the account has at stake, in units; nothing if it is no provider.
+	pub fn bond_of(account: &AccountId) -> Balance {
+		Providers::<T>::get(account).map_or(0, |provider| provider.bond)
+	}
+
+	/// Takes `amount` units of a provider's bond, or as much as there is, whether it is active, jailed
+	/// or leaving. Who has less than the least bond left takes no work until it has bonded more and
+	/// [unjailed](Self::unjail) itself. Gives nothing if the account is no provider.
+	pub fn slash_bond(account: &AccountId, amount: Balance) -> CreditOf<T> {
+		let Some(mut provider) = Providers::<T>::get(account) else {
+			return CreditOf::<T>::zero();
+		};
+		let (credit, _) =
+			T::Currency::slash(&HoldReason::Bond.into(), account, amount.min(provider.bond));
+		let amount = credit.peek();
+		if amount == 0 {
+			return credit;
+		}
+		// No more than the bond is asked for, so no more than it is taken.
+		let bond = provider.bond.checked_sub(amount);
+		provider.bond = bond.defensive_unwrap_or_default();
+		let bond = provider.bond;
+		Self::deposit_event(Event::BondSlashed {
+			provider: account.clone(),
+			amount,
+			bond,
+		});
+		if provider.state == ProviderState::Active && bond < T::MinBond::get() {
+			let until = T::BlockNumberProvider::current_block_number();
+			provider.state = ProviderState::Jailed { until };
+			Self::deposit_event(Event::Jailed {
+				provider: account.clone(),
+				until,
+			});
+		}
+		Providers::<T>::insert(account, provider);
+		credit
+	}
+
+	/// Puts a provider in jail for the period in force now, or for longer if it is there already. For
+	/// one that is leaving, its bond stays held for that long. Does nothing to an account that is no
+	/// provider.
+	pub fn jail(account: &AccountId) {
+		let Some(mut provider) = Providers::<T>::get(account) else {
+			return;
+		};
+		// At the end of all block numbers, for ever is as long as can be said.
+		let end =
+			T::BlockNumberProvider::current_block_number().saturating_add(T::JailPeriod::get());
+		let until = match &mut provider.state {
+			ProviderState::Active => {
+				provider.state = ProviderState::Jailed { until: end };
+				end
+			}
+			ProviderState::Jailed { until: later } | ProviderState::Leaving { free_at: later } => {
+				*later = end.max(*later);
+				*later
+			}
+		};
+		Providers::<T>::insert(account, provider);
+		Self::deposit_event(Event::Jailed {
+			provider: account.clone(),
+			until,
+		});
 	}
 
 	pub(crate) fn do_register(
@@ -57,7 +129,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_set_quote(who: AccountId, rate: Rate) -> DispatchResult {
-		let mut provider = Self::active(&who)?;
+		let mut provider = Self::staying(&who)?;
 		Self::ensure_rate(&rate)?;
 		let id = provider
 			.quote
@@ -101,7 +173,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_bond_more(who: AccountId, amount: Balance) -> DispatchResult {
-		let mut provider = Self::active(&who)?;
+		let mut provider = Self::staying(&who)?;
 		ensure!(amount > 0, Error::<T>::ZeroAmount);
 		let bond = provider
 			.bond
@@ -118,10 +190,14 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_leave(who: AccountId) -> DispatchResult {
-		let mut provider = Self::active(&who)?;
-		let free_at = T::BlockNumberProvider::current_block_number()
+		let mut provider = Self::staying(&who)?;
+		let mut free_at = T::BlockNumberProvider::current_block_number()
 			.checked_add(T::UnbondingPeriod::get())
 			.ok_or(ArithmeticError::Overflow)?;
+		// Leaving and coming back must not be a way around jail.
+		if let ProviderState::Jailed { until } = provider.state {
+			free_at = free_at.max(until);
+		}
 		provider.state = ProviderState::Leaving { free_at };
 		Providers::<T>::insert(&who, provider);
 		Self::deposit_event(Event::Leaving {
@@ -134,8 +210,8 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_withdraw_bond(who: AccountId) -> DispatchResult {
 		let provider = Self::registered(&who)?;
 		let free_at = match provider.state {
-			ProviderState::Active => return Err(Error::<T>::NotLeaving.into()),
 			ProviderState::Leaving { free_at } => free_at,
+			_ => return Err(Error::<T>::NotLeaving.into()),
 		};
 		ensure!(
 			T::BlockNumberProvider::current_block_number() >= free_at,
@@ -152,16 +228,32 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	pub(crate) fn do_unjail(who: AccountId) -> DispatchResult {
+		let mut provider = Self::registered(&who)?;
+		let ProviderState::Jailed { until } = provider.state else {
+			return Err(Error::<T>::NotJailed.into());
+		};
+		ensure!(
+			T::BlockNumberProvider::current_block_number() >= until,
+			Error::<T>::StillJailed
+		);
+		ensure!(provider.bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
+		provider.state = ProviderState::Active;
+		Providers::<T>::insert(&who, provider);
+		Self::deposit_event(Event::Unjailed { provider: who });
+		Ok(())
+	}
+
 	/// The provider with this account.
 	fn registered(who: &AccountId) -> Result<Provider<T>, DispatchError> {
 		Ok(Providers::<T>::get(who).ok_or(Error::<T>::NotProvider)?)
 	}
 
-	/// The provider with this account, if it takes work.
-	fn active(who: &AccountId) -> Result<Provider<T>, DispatchError> {
+	/// The provider with this account, if it is not leaving.
+	fn staying(who: &AccountId) -> Result<Provider<T>, DispatchError> {
 		let provider = Self::registered(who)?;
 		ensure!(
-			provider.state == ProviderState::Active,
+			!matches!(provider.state, ProviderState::Leaving { .. }),
 			Error::<T>::AlreadyLeaving
 		);
 		Ok(provider)

@@ -25,6 +25,11 @@
 //! disputed; hot key and endpoint can be changed in that time, because reports are still due, but the
 //! price cannot.
 //!
+//! Who is caught cheating loses some of its bond and goes to **jail**: it keeps its registration, its
+//! reports are still due, but it counts as inactive until its time is over and it asks to be let
+//! [out](Pallet::unjail) with enough at stake. Who falls below the least bond without more goes there
+//! too, for no longer than it takes to bond more.
+//!
 //! A hot key belongs to one provider, so that a report's signer tells whose it is, and is not the
 //! provider's own account, so that who steals it cannot take the bond.
 
@@ -69,8 +74,8 @@ pub mod pallet {
 		frame_system::Config<AccountId = AccountId, Hash = Hash, RuntimeEvent: From<Event<Self>>>
 	{
 		/// The money that is bonded.
-		type Currency: fungible::Inspect<AccountId, Balance = Balance>
-			+ fungible::hold::Mutate<AccountId, Reason = Self::RuntimeHoldReason>;
+		type Currency: fungible::hold::Mutate<AccountId, Balance = Balance, Reason = Self::RuntimeHoldReason>
+			+ fungible::hold::Balanced<AccountId>;
 
 		/// The runtime's reasons for holding money.
 		type RuntimeHoldReason: From<HoldReason>;
@@ -83,6 +88,9 @@ pub mod pallet {
 
 		/// How many blocks the bond stays held after leaving.
 		type UnbondingPeriod: Get<BlockNumber>;
+
+		/// How many blocks a jailed provider stays jailed at least.
+		type JailPeriod: Get<BlockNumber>;
 
 		/// Highest rate a provider may ask, in units per 1,000 tokens.
 		type MaxRate: Get<Balance>;
@@ -192,6 +200,30 @@ pub mod pallet {
 			/// The bond it got back, in units.
 			bond: Balance,
 		},
+		/// A provider lost some of its bond.
+		#[codec(index = 7)]
+		BondSlashed {
+			/// The provider.
+			provider: AccountId,
+			/// What it lost, in units.
+			amount: Balance,
+			/// What it has at stake now, in units.
+			bond: Balance,
+		},
+		/// A provider gets no work for a while.
+		#[codec(index = 8)]
+		Jailed {
+			/// The provider.
+			provider: AccountId,
+			/// The first block in which it may ask to be let out.
+			until: BlockNumber,
+		},
+		/// A provider gets work again.
+		#[codec(index = 9)]
+		Unjailed {
+			/// The provider.
+			provider: AccountId,
+		},
 	}
 
 	/// What went wrong.
@@ -240,6 +272,12 @@ pub mod pallet {
 		/// The unbonding period is not over; wait for the block given when leaving.
 		#[codec(index = 13)]
 		BondLocked,
+		/// The provider is not jailed; there is nothing to ask for.
+		#[codec(index = 14)]
+		NotJailed,
+		/// The time in jail is not over; wait for the block given when it was jailed.
+		#[codec(index = 15)]
+		StillJailed,
 	}
 
 	#[pallet::hooks]
@@ -338,7 +376,8 @@ pub mod pallet {
 			Self::do_bond_more(who, amount)
 		}
 
-		/// Stops taking work, for good. The bond stays held for the unbonding period in force now.
+		/// Stops taking work, for good. The bond stays held for the unbonding period in force now; a
+		/// jailed provider's at least until it could have been let out.
 		///
 		/// Emits [`Event::Leaving`]. Fails with [`Error::NotProvider`], [`Error::AlreadyLeaving`].
 		#[pallet::call_index(5)]
@@ -357,6 +396,17 @@ pub mod pallet {
 		pub fn withdraw_bond(origin: OriginFor<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			Self::do_withdraw_bond(who)
+		}
+
+		/// Takes work again after jail. The bond must be at least the least bond by now.
+		///
+		/// Emits [`Event::Unjailed`]. Fails with [`Error::NotProvider`], [`Error::NotJailed`],
+		/// [`Error::StillJailed`], [`Error::BondTooSmall`].
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::unjail())]
+		pub fn unjail(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_unjail(who)
 		}
 	}
 

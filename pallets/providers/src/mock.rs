@@ -43,14 +43,17 @@ pub const MAX_RATE: Balance = 1_000_000;
 
 parameter_types! {
 	pub static UnbondingPeriod: BlockNumber = 20;
+	pub static LeastBond: Balance = MIN_BOND;
+	pub static JailPeriod: BlockNumber = 10;
 }
 
 impl Config for Test {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Bases = Bases;
-	type MinBond = ConstU128<MIN_BOND>;
+	type MinBond = LeastBond;
 	type UnbondingPeriod = UnbondingPeriod;
+	type JailPeriod = JailPeriod;
 	type MaxRate = ConstU128<MAX_RATE>;
 	type MaxBases = ConstU32<4>;
 	type MaxEndpointLen = ConstU32<64>;

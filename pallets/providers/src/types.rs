@@ -7,6 +7,9 @@ pub type EndpointOf<T> = BoundedVec<u8, <T as Config>::MaxEndpointLen>;
 /// The base models a provider serves.
 pub type BasesOf<T> = BoundedVec<BaseModelId, <T as Config>::MaxBases>;
 
+/// Money that was slashed, on its way to whoever gets it.
+pub type CreditOf<T> = fungible::Credit<AccountId, <T as Config>::Currency>;
+
 /// Tells whether a base model exists.
 pub trait BaseInspect {
 	/// Whether a base model has this id.
@@ -55,6 +58,12 @@ pub enum ProviderState {
 	Leaving {
 		/// The first block in which it may take its bond.
 		free_at: BlockNumber,
+	},
+	/// It was caught cheating, or has too little at stake, and has not asked to be let out yet.
+	#[codec(index = 2)]
+	Jailed {
+		/// The first block in which it may ask.
+		until: BlockNumber,
 	},
 }
 

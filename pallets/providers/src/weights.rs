@@ -21,6 +21,8 @@ pub trait WeightInfo {
 	fn leave() -> Weight;
 	/// `withdraw_bond`.
 	fn withdraw_bond() -> Weight;
+	/// `unjail`.
+	fn unjail() -> Weight;
 }
 
 /// Most bytes of one stored item of this pallet with its share of the trie.
@@ -71,5 +73,10 @@ impl WeightInfo for () {
 	// Provider, block number, account, holds; hot key.
 	fn withdraw_bond() -> Weight {
 		estimate(0, 4, 4)
+	}
+
+	// Provider, block number, least bond.
+	fn unjail() -> Weight {
+		estimate(0, 3, 1)
 	}
 }

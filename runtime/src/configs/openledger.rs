@@ -68,6 +68,7 @@ impl pallet_providers::Config for Runtime {
 	type Bases = Wiring;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
+	type JailPeriod = serving::JailPeriod;
 	type MaxBases = ConstU32<16>;
 	type MaxEndpointLen = MaxUriLen;
 	type MaxRate = serving::MaxRate;

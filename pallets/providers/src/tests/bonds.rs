@@ -4,7 +4,7 @@ use crate::{
 	mock::{Providers, *},
 	*,
 };
-use frame::testing_prelude::StateVersion;
+use frame::{testing_prelude::StateVersion, traits::Imbalance as _};
 use proptest::prelude::*;
 
 type Balance = openledger_primitives::Balance;
@@ -17,6 +17,9 @@ enum Act {
 	BondMore(Balance),
 	Leave,
 	Withdraw,
+	Slash(Balance),
+	Jail,
+	Unjail,
 	Wait(BlockNumber),
 }
 
@@ -27,12 +30,16 @@ fn act() -> impl Strategy<Value = Act> {
 		3 => (0..ENDOWMENT / 2).prop_map(Act::BondMore),
 		2 => Just(Act::Leave),
 		2 => Just(Act::Withdraw),
+		1 => (0..MIN_BOND).prop_map(Act::Slash),
+		1 => Just(Act::Jail),
+		2 => Just(Act::Unjail),
 		2 => (0u32..25).prop_map(Act::Wait),
 	]
 }
 
-fn perform(who: AccountId, act: Act) -> DispatchResult {
-	let origin = signed(who);
+/// Says how much was slashed, if the act was allowed.
+fn perform(who: AccountId, act: Act) -> Result<Balance, DispatchError> {
+	let origin = signed(who.clone());
 	match act {
 		Act::Register {
 			hot_key: seed,
@@ -45,11 +52,18 @@ fn perform(who: AccountId, act: Act) -> DispatchResult {
 		Act::BondMore(amount) => Providers::bond_more(origin, amount),
 		Act::Leave => Providers::leave(origin),
 		Act::Withdraw => Providers::withdraw_bond(origin),
+		Act::Unjail => Providers::unjail(origin),
+		Act::Slash(amount) => return Ok(Providers::slash_bond(&who, amount).peek()),
+		Act::Jail => {
+			Providers::jail(&who);
+			Ok(())
+		}
 		Act::Wait(blocks) => {
 			System::set_block_number(System::block_number() + blocks);
 			Ok(())
 		}
 	}
+	.map(|()| 0)
 }
 
 proptest! {
@@ -61,19 +75,24 @@ proptest! {
 	) {
 		build_and_execute(|| {
 			let issuance = Balances::total_issuance();
+			let mut slashed = [0; 2];
 			for (by_alice, act) in acts {
 				let before = frame::deps::sp_io::storage::root(StateVersion::V1);
-				if perform(if by_alice { alice() } else { bob() }, act).is_err() {
-					assert_eq!(frame::deps::sp_io::storage::root(StateVersion::V1), before);
+				let actor = usize::from(!by_alice);
+				match perform([alice(), bob()][actor].clone(), act) {
+					Ok(amount) => slashed[actor] += amount,
+					Err(_) => {
+						assert_eq!(frame::deps::sp_io::storage::root(StateVersion::V1), before)
+					}
 				}
 				Providers::do_try_state().unwrap();
-				for who in [alice(), bob()] {
-					let bond = Providers::provider(who.clone()).map_or(0, |kept| kept.bond);
-					assert_eq!(held(&who), bond);
-					assert_eq!(Balances::free_balance(&who) + bond, ENDOWMENT);
+				for (who, slashed) in [alice(), bob()].iter().zip(slashed) {
+					let bond = Providers::bond_of(who);
+					assert_eq!(held(who), bond);
+					assert_eq!(Balances::free_balance(who) + bond + slashed, ENDOWMENT);
 				}
+				assert_eq!(Balances::total_issuance() + slashed[0] + slashed[1], issuance);
 			}
-			assert_eq!(Balances::total_issuance(), issuance);
 		});
 	}
 }

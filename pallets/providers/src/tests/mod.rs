@@ -2,10 +2,12 @@
 
 mod bond_more;
 mod bonds;
+mod jail;
 mod leave;
 mod register;
 mod set_endpoint;
 mod set_hot_key;
 mod set_quote;
+mod slash;
 mod try_state;
 mod withdraw_bond;
