@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint bench dev-chain metadata clean
+.PHONY: help setup model build demo test lint bench dev-chain net metadata clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: model ## Measure the engine's speed and what fits into a block
 dev-chain: setup ## Run a one-validator chain from a fresh state; ARGS go to the node
 	@scripts/build.sh >/dev/null
 	@$(BIN)/openledger-node --dev --tmp $(ARGS)
+
+net: setup ## Run four validators as processes; ARGS="--keep DIR" keeps their data
+	@scripts/net.sh $(ARGS)
 
 metadata: setup ## Write the runtime's metadata to client/metadata.scale
 	@SKIP_WASM_BUILD=1 UPDATE_METADATA=1 \
