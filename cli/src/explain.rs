@@ -325,6 +325,14 @@ fn stretch(text: &str, offset: u32, length: u32) -> Option<&str> {
 	text.get(start..end)
 }
 
+/// The account in which the stakers' share waits: the one the runtime derives from the pallet id
+/// `ol/stake`, as for every account without a key: `"modl"`, the id, then zeros.
+fn stakers_pot() -> AccountId {
+	let mut account = [0; 32];
+	account[..12].copy_from_slice(b"modlol/stake");
+	account.into()
+}
+
 /// The accounts behind payees, each looked up once.
 struct Accounts<'a> {
 	chain: &'a Chain,
@@ -368,7 +376,7 @@ impl<'a> Accounts<'a> {
 					adapter.map(|adapter| adapter.owner),
 				)
 			}
-			Payee::Stakers => ("stakers".to_owned(), None),
+			Payee::Stakers => ("stakers' pot".to_owned(), Some(stakers_pot())),
 			Payee::Contributor {
 				datanet,
 				contribution,
@@ -622,6 +630,12 @@ mod tests {
 			receipt,
 			attribution: Some(attribution),
 		}
+	}
+
+	#[test]
+	fn stakers_pot_should_be_the_account_that_the_runtime_derives() {
+		let expected = "5EYCAe5iXWGBoDgRAe1iyY73bjMgfJP2eSRcrxHgdvx9WTrr";
+		assert_eq!(stakers_pot().to_string(), expected);
 	}
 
 	#[test]

@@ -49,7 +49,7 @@ pub struct RecordLeaf {
 }
 
 /// The attribution of one answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct Attribution {
 	/// The algorithm that computed it.
@@ -68,7 +68,19 @@ impl Attribution {
 }
 
 /// A contribution's weight in one answer's data share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct Score {
 	/// The Datanet.
@@ -82,7 +94,7 @@ pub struct Score {
 /// A stretch of the answer that stands word for word in a record.
 ///
 /// `record[record_offset ..][.. length] == answer[answer_offset ..][.. length]`, in UTF-8 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct Span {
 	/// The Datanet.

@@ -8,7 +8,9 @@
 //! - **Commitment**: root, sum and leaf count of a [Merkle-sum tree](merkle).
 //! - **Voucher**: a payer's signed, ever-growing total for one lane of one channel.
 //! - **Receipt**: what one answer was, what it cost, and what its attribution was.
+//! - **Part**: what one payee is owed of one receipt.
 //! - **Payout**: what one payee of an epoch's licence money is owed.
+//! - **Dispute**: a proof that a report is wrong, which the chain can check.
 //!
 //! Test vectors for other languages stand in `vectors/`; `docs/protocol.md` explains them.
 
@@ -26,8 +28,10 @@
 extern crate alloc;
 
 pub mod attribution;
+pub mod dispute;
 pub mod fees;
 pub mod hash;
+pub mod heartbeat;
 pub mod merkle;
 pub mod receipt;
 pub mod report;
@@ -38,9 +42,10 @@ pub use attribution::{
 };
 pub use fees::{apportion, Price, Rate, RedemptionSplit, Terms, PARTS};
 pub use hash::content_hash;
+pub use heartbeat::Heartbeat;
 pub use merkle::Commitment;
 pub use receipt::Receipt;
-pub use report::{Payee, PayoutLeaf, ReceiptLeaf};
+pub use report::{PartLeaf, Payee, PayoutLeaf, ReceiptLeaf};
 pub use voucher::{SignedVoucher, Voucher};
 
 /// A 32-byte hash.

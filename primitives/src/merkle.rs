@@ -218,6 +218,36 @@ pub fn verify(
 	verify_range(commitment, index, alloc::vec![leaf], proof)
 }
 
+/// As [`verify`], and tells the sum of all leaves before this one: the leaf's amount covers the
+/// interval from there on.
+pub fn verify_at(
+	commitment: &Commitment,
+	index: u32,
+	leaf: Node,
+	proof: &[Node],
+) -> Result<Balance, MerkleError> {
+	verify(commitment, index, leaf, proof)?;
+	let mut before: Balance = 0;
+	let (mut at, mut width) = (index, commitment.count);
+	let mut proof = proof.iter();
+	for _ in 0..depth(commitment.count)? {
+		let next = at.checked_add(1).ok_or(MerkleError::OutOfRange)?;
+		let [left, right] = neighbours(at, next);
+		if left.is_some() {
+			let sibling = proof.next().ok_or(MerkleError::ProofTooShort)?;
+			before = before
+				.checked_add(sibling.sum)
+				.ok_or(MerkleError::SumOverflow)?;
+		}
+		if right.is_some_and(|right| right < width) {
+			proof.next();
+		}
+		at /= 2;
+		width = width.div_ceil(2);
+	}
+	Ok(before)
+}
+
 /// Checks that `leaves` stand from `start` on, in their order, in the tree behind `commitment`.
 pub fn verify_range(
 	commitment: &Commitment,

@@ -4,14 +4,16 @@ use crate::{
 	hash::structured_hash, AdapterId, AlgorithmId, Balance, BaseModelId, ChannelId, Generation,
 	Hash, Lane, QuoteId,
 };
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// Tag of a receipt's structured hash.
 pub const TAG: &[u8] = b"openledger/receipt/1";
 
 /// What one answer was, what it cost, and what its attribution was.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct Receipt {
 	/// Genesis hash of the chain it is paid on.

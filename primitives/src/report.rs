@@ -1,11 +1,17 @@
 //! From an epoch's receipts to its payouts: what a usage report commits to.
 //!
 //! A provider splits the epoch's pot over its receipts in proportion to the licence money each
-//! brought in, each receipt's part over the roles by the governed shares, and the data share over
+//! brought in, each receipt's net over the roles by the governed shares, and the data share over
 //! contributions by the receipt's scores. Anyone who has the receipts gets the same leaves.
+//!
+//! A report commits to three trees. The **receipts** say what was paid for, the **parts** what each
+//! payee gets of each receipt, the **payouts** what each payee gets in all. What one receipt nets
+//! follows from its own leaf and the sum of those before it, so a part can be checked against one
+//! receipt; parts and payouts stand in the same order and come to the same sum, so each part lies
+//! within its payee's payout, and that can be checked with one leaf of either.
 
 use crate::{
-	fees::{apportion, Terms},
+	fees::{apportion, scale, Terms},
 	merkle::{self, MerkleError, Node, Tree},
 	AdapterId, Balance, BaseModelId, ContributionId, DatanetId, Hash,
 };
@@ -28,7 +34,8 @@ use scale_info::TypeInfo;
 )]
 #[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReceiptLeaf {
-	/// [Digest](crate::Receipt::digest) of the receipt.
+	/// [Digest](crate::Receipt::digest) of the receipt; zero for money that the provider cannot
+	/// explain any more, which goes to the treasury.
 	pub receipt: Hash,
 	/// The licence money of this receipt that was redeemed in this epoch, in units; less than the
 	/// receipt's licence price where the escrow was short.
@@ -72,6 +79,33 @@ pub enum Payee {
 		/// The contribution within it.
 		contribution: ContributionId,
 	},
+	/// The treasury: for money that nobody's work explains.
+	#[codec(index = 4)]
+	Treasury,
+}
+
+/// A leaf of a report's parts tree: what one payee gets of one receipt; its amount is `amount`.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+pub struct PartLeaf {
+	/// Who is paid.
+	pub payee: Payee,
+	/// Index of the receipt in the receipts tree.
+	pub receipt: u32,
+	/// How much, in units.
+	#[cfg_attr(feature = "std", serde(with = "crate::amount_as_string"))]
+	pub amount: Balance,
 }
 
 /// A leaf of a report's payouts tree; its amount is `amount`.
@@ -103,6 +137,13 @@ impl ReceiptLeaf {
 	}
 }
 
+impl PartLeaf {
+	/// This leaf's node in the tree.
+	pub fn node(&self) -> Node {
+		merkle::leaf(self, self.amount)
+	}
+}
+
 impl PayoutLeaf {
 	/// This leaf's node in the tree.
 	pub fn node(&self) -> Node {
@@ -118,32 +159,93 @@ pub type DataWeight = (DatanetId, ContributionId, u128);
 pub struct Earning {
 	/// The licence money of this receipt that was redeemed in this epoch, in units.
 	pub paid: Balance,
-	/// The base model that answered.
-	pub base: BaseModelId,
+	/// The base model that answered; `None` for money that no receipt explains (whose leaf has the
+	/// zero hash).
+	pub base: Option<BaseModelId>,
 	/// The adapter that answered and the weights of its data contributors, if there was one.
 	pub adapter: Option<(AdapterId, Vec<DataWeight>)>,
 }
 
-/// The payouts of an epoch whose pot holds `pot` units, ordered by payee, none of them zero, summing
-/// to `pot` exactly.
+/// What one receipt is worth after the protocol's cut, in units, given the epoch's `licence` money
+/// before and `net` after it, the licence money `before` this receipt in the receipts tree and what
+/// was `paid` of this one: `floor(net × (before + paid) / licence) − floor(net × before / licence)`.
 ///
-/// Where there is no adapter, or none of its contributors has a positive weight, the shares that
-/// would have gone to the adapter's side go to the base owner, or the data share to the adapter owner.
-/// `None` on overflow, if `terms` are invalid, or if there is a pot but nothing was earned.
-pub fn payouts(pot: Balance, earnings: &[Earning], terms: &Terms) -> Option<Vec<PayoutLeaf>> {
+/// Over all receipts of a tree these sum to `net` exactly. `None` on overflow or without licence money.
+pub fn receipt_net(
+	licence: Balance,
+	net: Balance,
+	before: Balance,
+	paid: Balance,
+) -> Option<Balance> {
+	let from = scale(net, before, licence)?;
+	let to = scale(net, before.checked_add(paid)?, licence)?;
+	to.checked_sub(from)
+}
+
+/// The shares of `net` units that one receipt earned: of the base owner, the adapter owner, the
+/// stakers and the data contributors, in units. `None` if no share is positive.
+pub fn role_shares(net: Balance, terms: &Terms) -> Option<[Balance; 4]> {
+	let shares = [
+		terms.base_owner,
+		terms.adapter_owner,
+		terms.stakers,
+		terms.data,
+	]
+	.map(u128::from);
+	apportion(net, &shares)?.try_into().ok()
+}
+
+/// The parts of an epoch that redeemed `licence` units, of which `net` are left after the cut: what
+/// each payee gets of each of `earnings`, which stand as in the receipts tree. Ordered by payee and
+/// receipt, none of them zero, summing to `net` exactly.
+///
+/// Without an adapter the shares of its side go to the base owner. Where none of an adapter's
+/// contributors has a positive weight, the data share goes to the treasury, and so does everything
+/// that no receipt explains. `None` on overflow, if `terms` are invalid, if the earnings do not sum to
+/// `licence`, or if there is a net but nothing was earned.
+pub fn parts(
+	licence: Balance,
+	net: Balance,
+	earnings: &[Earning],
+	terms: &Terms,
+) -> Option<Vec<PartLeaf>> {
 	if !terms.is_valid() {
 		return None;
 	}
-	if pot == 0 {
-		return Some(Vec::new());
-	}
-	let paid: Vec<u128> = earnings.iter().map(|earning| earning.paid).collect();
-	let mut owed = BTreeMap::<Payee, Balance>::new();
-	for (earning, net) in earnings.iter().zip(apportion(pot, &paid)?) {
-		for (payee, amount) in split(earning, net, terms)? {
-			let entry = owed.entry(payee).or_default();
-			*entry = entry.checked_add(amount)?;
+	let mut before: Balance = 0;
+	let mut owed = BTreeMap::<(Payee, u32), Balance>::new();
+	for (receipt, earning) in (0u32..).zip(earnings) {
+		if net > 0 {
+			let worth = receipt_net(licence, net, before, earning.paid)?;
+			for (payee, amount) in split(earning, worth, terms)? {
+				let entry = owed.entry((payee, receipt)).or_default();
+				*entry = entry.checked_add(amount)?;
+			}
 		}
+		before = before.checked_add(earning.paid)?;
+	}
+	if before != licence || (net > 0 && licence == 0) {
+		return None;
+	}
+	Some(
+		owed.into_iter()
+			.filter(|(_, amount)| *amount > 0)
+			.map(|((payee, receipt), amount)| PartLeaf {
+				payee,
+				receipt,
+				amount,
+			})
+			.collect(),
+	)
+}
+
+/// What each payee gets in all: the sums of its parts, ordered by payee, none of them zero. `None` on
+/// overflow.
+pub fn payouts(parts: &[PartLeaf]) -> Option<Vec<PayoutLeaf>> {
+	let mut owed = BTreeMap::<Payee, Balance>::new();
+	for part in parts {
+		let entry = owed.entry(part.payee).or_default();
+		*entry = entry.checked_add(part.amount)?;
 	}
 	Some(
 		owed.into_iter()
@@ -153,29 +255,29 @@ pub fn payouts(pot: Balance, earnings: &[Earning], terms: &Terms) -> Option<Vec<
 	)
 }
 
-/// Splits `net` units that one receipt earned over its payees.
+/// Splits `net` units that one receipt earned over its payees. `None` on overflow, or if the earning
+/// names an adapter and no base model.
 pub fn split(earning: &Earning, net: Balance, terms: &Terms) -> Option<Vec<(Payee, Balance)>> {
-	let shares = [
-		terms.base_owner,
-		terms.adapter_owner,
-		terms.stakers,
-		terms.data,
-	]
-	.map(u128::from);
-	let [base, adapter, stakers, data]: [Balance; 4] = apportion(net, &shares)?.try_into().ok()?;
+	let Some(base_model) = earning.base else {
+		return earning
+			.adapter
+			.is_none()
+			.then(|| alloc::vec![(Payee::Treasury, net)]);
+	};
+	let [base, adapter, stakers, data] = role_shares(net, terms)?;
 	let mut parts = alloc::vec![(Payee::Stakers, stakers)];
 	let Some((id, contributors)) = &earning.adapter else {
 		let rest = base.checked_add(adapter)?.checked_add(data)?;
-		parts.push((Payee::BaseOwner(earning.base), rest));
+		parts.push((Payee::BaseOwner(base_model), rest));
 		return Some(parts);
 	};
-	parts.push((Payee::BaseOwner(earning.base), base));
+	parts.push((Payee::BaseOwner(base_model), base));
+	parts.push((Payee::AdapterOwner(*id), adapter));
 	let weights: Vec<u128> = contributors.iter().map(|(_, _, weight)| *weight).collect();
 	if weights.iter().all(|weight| *weight == 0) {
-		parts.push((Payee::AdapterOwner(*id), adapter.checked_add(data)?));
+		parts.push((Payee::Treasury, data));
 		return Some(parts);
 	}
-	parts.push((Payee::AdapterOwner(*id), adapter));
 	for ((datanet, contribution, _), amount) in contributors.iter().zip(apportion(data, &weights)?)
 	{
 		let payee = Payee::Contributor {
@@ -186,6 +288,11 @@ pub fn split(earning: &Earning, net: Balance, terms: &Terms) -> Option<Vec<(Paye
 		parts.push((payee, amount));
 	}
 	Some(parts)
+}
+
+/// The tree over an epoch's parts.
+pub fn parts_tree(leaves: &[PartLeaf]) -> Result<Tree, MerkleError> {
+	Tree::new(leaves.iter().map(PartLeaf::node).collect())
 }
 
 /// The tree over an epoch's payouts.

@@ -4,8 +4,8 @@
 use openledger_primitives::{
 	apportion,
 	fees::{part, scale, split_redemption},
-	report::{payouts, split, Earning},
-	Balance, Payee, Price, Rate, Terms, OPEN, PARTS,
+	report::{parts, payouts, receipt_net, split, Earning},
+	Balance, PartLeaf, Payee, Price, Rate, Terms, OPEN, PARTS,
 };
 use proptest::prelude::*;
 
@@ -36,10 +36,11 @@ fn terms() -> impl Strategy<Value = Terms> {
 fn earning() -> impl Strategy<Value = Earning> {
 	let contributors = prop::collection::btree_map((0u32..3, 0u32..5), 0u128..1_000_000, 0..6);
 	let adapter = prop::option::of((0u32..4, contributors));
-	(0..OPEN, 0u32..2, adapter).prop_map(|(paid, base, adapter)| Earning {
+	let base = prop::option::weighted(0.9, 0u32..2);
+	(0..OPEN, base, adapter).prop_map(|(paid, base, adapter)| Earning {
 		paid,
 		base,
-		adapter: adapter.map(|(id, weights)| {
+		adapter: adapter.filter(|_| base.is_some()).map(|(id, weights)| {
 			(
 				id,
 				weights
@@ -100,8 +101,9 @@ fn shares_that_do_not_sum_to_the_whole_should_be_invalid() {
 	}
 	.is_valid());
 	assert_eq!(
-		payouts(
-			1,
+		parts(
+			0,
+			0,
 			&[],
 			&Terms {
 				data: 0,
@@ -126,10 +128,11 @@ fn leftover_units_should_go_to_the_largest_remainders_and_ties_to_the_earlier() 
 fn an_answer_of_the_bare_base_should_pay_its_owner_what_an_adapter_side_would_have_got() {
 	let earning = Earning {
 		paid: 100,
-		base: 7,
+		base: Some(7),
 		adapter: None,
 	};
-	let leaves = payouts(1_000, &[earning], &Terms::default()).unwrap();
+	let parts = parts(100, 1_000, &[earning], &Terms::default()).unwrap();
+	let leaves = payouts(&parts).unwrap();
 	let paid: Vec<_> = leaves
 		.iter()
 		.map(|leaf| (leaf.payee, leaf.amount))
@@ -141,14 +144,15 @@ fn an_answer_of_the_bare_base_should_pay_its_owner_what_an_adapter_side_would_ha
 }
 
 #[test]
-fn an_adapter_without_weighted_contributors_should_keep_the_data_share() {
+fn the_data_share_of_an_adapter_without_weighted_contributors_should_go_to_the_treasury() {
 	let earning = Earning {
 		paid: 1,
-		base: 0,
+		base: Some(0),
 		adapter: Some((3, vec![(0, 0, 0)])),
 	};
 	let parts = split(&earning, 1_000, &Terms::default()).unwrap();
-	assert!(parts.contains(&(Payee::AdapterOwner(3), 800)));
+	assert!(parts.contains(&(Payee::AdapterOwner(3), 300)));
+	assert!(parts.contains(&(Payee::Treasury, 500)));
 	assert_eq!(
 		parts.iter().map(|(_, amount)| amount).sum::<Balance>(),
 		1_000
@@ -157,8 +161,50 @@ fn an_adapter_without_weighted_contributors_should_keep_the_data_share() {
 
 #[test]
 fn a_pot_without_earnings_should_not_be_payable() {
-	assert_eq!(payouts(1, &[], &Terms::default()), None);
-	assert_eq!(payouts(0, &[], &Terms::default()), Some(vec![]));
+	assert_eq!(parts(1, 1, &[], &Terms::default()), None);
+	assert_eq!(parts(0, 1, &[], &Terms::default()), None);
+	assert_eq!(parts(0, 0, &[], &Terms::default()), Some(vec![]));
+	assert_eq!(payouts(&[]), Some(vec![]));
+}
+
+#[test]
+fn earnings_that_do_not_sum_to_the_licence_money_should_not_be_payable() {
+	let earning = Earning {
+		paid: 10,
+		base: Some(0),
+		adapter: None,
+	};
+	assert_eq!(parts(11, 9, &[earning.clone()], &Terms::default()), None);
+	assert_eq!(parts(9, 9, &[earning], &Terms::default()), None);
+}
+
+#[test]
+fn money_that_no_receipt_explains_should_go_to_the_treasury() {
+	let earning = |paid, base| Earning {
+		paid,
+		base,
+		adapter: None,
+	};
+	let earnings = [earning(60, Some(7)), earning(40, None)];
+	let parts = parts(100, 1_000, &earnings, &Terms::default()).unwrap();
+	let paid: Vec<_> = payouts(&parts)
+		.unwrap()
+		.iter()
+		.map(|leaf| (leaf.payee, leaf.amount))
+		.collect();
+	assert_eq!(
+		paid,
+		vec![
+			(Payee::BaseOwner(7), 540),
+			(Payee::Stakers, 60),
+			(Payee::Treasury, 400)
+		]
+	);
+	let senseless = Earning {
+		adapter: Some((0, vec![])),
+		..earning(1, None)
+	};
+	assert_eq!(split(&senseless, 1, &Terms::default()), None);
 }
 
 proptest! {
@@ -196,10 +242,35 @@ proptest! {
 		terms in terms(),
 	) {
 		prop_assume!(earnings.iter().any(|earning| earning.paid > 0));
-		let leaves = payouts(pot, &earnings, &terms).unwrap();
+		let licence = earnings.iter().map(|earning| earning.paid).sum();
+		let parts = parts(licence, pot, &earnings, &terms).unwrap();
+		let key = |part: &PartLeaf| (part.payee, part.receipt);
+		prop_assert_eq!(parts.iter().map(|part| part.amount).sum::<Balance>(), pot);
+		prop_assert!(parts.windows(2).all(|pair| key(&pair[0]) < key(&pair[1])));
+		prop_assert!(parts.iter().all(|part| part.amount > 0));
+		let leaves = payouts(&parts).unwrap();
 		prop_assert_eq!(leaves.iter().map(|leaf| leaf.amount).sum::<Balance>(), pot);
 		prop_assert!(leaves.windows(2).all(|pair| pair[0].payee < pair[1].payee));
 		prop_assert!(leaves.iter().all(|leaf| leaf.amount > 0));
+	}
+
+	#[test]
+	fn what_receipts_are_worth_should_sum_to_the_net(
+		net in 0..SUPPLY,
+		paid in prop::collection::vec(0..SUPPLY, 1..30),
+	) {
+		let licence: Balance = paid.iter().sum();
+		prop_assume!(licence > 0);
+		let mut before = 0;
+		let mut sum = 0;
+		for paid in paid {
+			let worth = receipt_net(licence, net, before, paid).unwrap();
+			let exact = scale(net, paid, licence).unwrap();
+			prop_assert!(worth == exact || worth == exact + 1);
+			before += paid;
+			sum += worth;
+		}
+		prop_assert_eq!(sum, net);
 	}
 
 	#[test]

@@ -3,7 +3,9 @@
 
 use codec::Encode;
 use openledger_primitives::{
-	merkle::{depth, join, leaf, verify, verify_range, Commitment, MerkleError, Node, Tree},
+	merkle::{
+		depth, join, leaf, verify, verify_at, verify_range, Commitment, MerkleError, Node, Tree,
+	},
 	Balance,
 };
 use proptest::prelude::*;
@@ -154,6 +156,22 @@ proptest! {
 		let node = if at < len { &mut range[at] } else { &mut proof[at - len] };
 		node.sum = node.sum.wrapping_add(delta);
 		prop_assert!(verify_range(&commitment, start as u32, range, &proof).is_err());
+	}
+
+	#[test]
+	fn verify_at_should_tell_the_sum_before_a_leaf(
+		amounts in prop::collection::vec(any::<u64>(), 1..70), at: prop::sample::Index,
+	) {
+		let leaves = leaves(&amounts);
+		let tree = Tree::new(leaves.clone()).unwrap();
+		let at = at.index(leaves.len());
+		let proof = tree.proof(at as u32).unwrap();
+		let before = verify_at(&tree.commitment(), at as u32, leaves[at], &proof).unwrap();
+		prop_assert_eq!(before, amounts[..at].iter().map(|a| u128::from(*a)).sum::<u128>());
+		let short = &proof[..proof.len().saturating_sub(1)];
+		if !proof.is_empty() {
+			prop_assert!(verify_at(&tree.commitment(), at as u32, leaves[at], short).is_err());
+		}
 	}
 
 	#[test]

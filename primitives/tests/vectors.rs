@@ -9,7 +9,7 @@ use openledger_primitives::{
 	fees::split_redemption,
 	hash::structured_hash,
 	merkle::{self, Tree},
-	report::{payouts, Earning},
+	report::{parts, payouts, Earning},
 	voucher::{acknowledge, wrap},
 	Attribution, Hash, Payee, PayoutLeaf, Receipt, RecordLeaf, Score, SignedVoucher, Span, Terms,
 	Voucher, OPEN,
@@ -243,16 +243,23 @@ fn fees_should_match_the_vectors() {
 	let earnings = [
 		Earning {
 			paid: 600,
-			base: 0,
+			base: Some(0),
 			adapter: Some((1, vec![(0, 0, 3), (0, 1, 1)])),
 		},
 		Earning {
-			paid: 400,
-			base: 0,
+			paid: 397,
+			base: Some(0),
+			adapter: None,
+		},
+		Earning {
+			paid: 3,
+			base: None,
 			adapter: None,
 		},
 	];
-	let leaves = payouts(951, &earnings, &terms).unwrap();
+	let parts = parts(1_000, 951, &earnings, &terms).unwrap();
+	let leaves = payouts(&parts).unwrap();
+	let tree = openledger_primitives::report::parts_tree(&parts).unwrap();
 	check(
 		"fees",
 		json!({
@@ -260,14 +267,18 @@ fn fees_should_match_the_vectors() {
 			"apportion": apportioned,
 			"redemptions": redemptions,
 			"payouts": {
-				"pot": "951",
+				"licence": "1000",
+				"net": "951",
 				"earnings": [
 					{ "paid": "600", "base": 0, "adapter": 1, "contributors": [
 						{ "datanet": 0, "contribution": 0, "weight": "3" },
 						{ "datanet": 0, "contribution": 1, "weight": "1" },
 					]},
-					{ "paid": "400", "base": 0, "adapter": null, "contributors": [] },
+					{ "paid": "397", "base": 0, "adapter": null, "contributors": [] },
+					{ "paid": "3", "base": null, "adapter": null, "contributors": [] },
 				],
+				"parts": parts,
+				"parts_commitment": tree.commitment(),
 				"leaves": leaves,
 			},
 		}),

@@ -8,7 +8,7 @@ use frame::{
 };
 use openledger_primitives::{
 	merkle::Tree,
-	report::{payouts, payouts_tree, receipts_tree, Earning},
+	report::{parts, payouts, payouts_tree, receipts_tree, Earning},
 	Hash, PayoutLeaf, ReceiptLeaf, OPEN,
 };
 
@@ -89,7 +89,7 @@ impl PayeeInspect for Payees {
 		match payee {
 			Payee::BaseOwner(_) => Some(carol()),
 			Payee::AdapterOwner(_) => Some(dave()),
-			Payee::Stakers => Some(treasury()),
+			Payee::Stakers | Payee::Treasury => Some(treasury()),
 			Payee::Contributor { contribution, .. } => {
 				(*contribution < CONTRIBUTORS).then(|| contributor(*contribution))
 			}
@@ -259,10 +259,11 @@ impl Book {
 			.collect();
 		let earning = Earning {
 			paid: pot.licence,
-			base: 0,
+			base: Some(0),
 			adapter: Some((0, weights)),
 		};
-		let leaves = payouts(pot.net, &[earning], &terms).unwrap();
+		let parts = parts(pot.licence, pot.net, &[earning], &terms).unwrap();
+		let leaves = payouts(&parts).unwrap();
 		Self::with_leaves(provider, epoch, leaves)
 	}
 

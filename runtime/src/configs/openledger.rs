@@ -156,6 +156,7 @@ impl pallet_attribution::PayeeInspect for Wiring {
 			Payee::BaseOwner(base) => Models::base_owner(base),
 			Payee::AdapterOwner(adapter) => Models::adapter_owner(adapter),
 			Payee::Stakers => Some(accounts::stakers_pot()),
+			Payee::Treasury => Some(accounts::treasury()),
 			Payee::Contributor {
 				adapter,
 				datanet,

@@ -14,9 +14,8 @@ use crate::{
 use openledger_attribution::data_weights;
 use openledger_client::types::Pot;
 use openledger_primitives::{
-	fees::apportion,
 	merkle::MerkleError,
-	report::{payouts, payouts_tree, receipts_tree, split, Earning},
+	report::{parts, payouts, payouts_tree, receipt_net, receipts_tree, split, Earning},
 	Balance, Commitment, EpochIndex, Hash, PayoutLeaf, ReceiptLeaf, Terms,
 };
 use std::{sync::Arc, time::Duration};
@@ -287,7 +286,9 @@ impl Reporter {
 				ReportError::NotYet
 			});
 		}
-		let payout_leaves = payouts(pot.net, &earnings, &terms).ok_or(overflow)?;
+		let payout_leaves = parts(pot.licence, pot.net, &earnings, &terms)
+			.and_then(|parts| payouts(&parts))
+			.ok_or(overflow)?;
 		let payouts = match payout_leaves.as_slice() {
 			[] => Commitment::default(),
 			leaves => payouts_tree(leaves)?.commitment(),
@@ -355,7 +356,7 @@ fn earning(
 	};
 	Ok(Earning {
 		paid,
-		base: receipt.base,
+		base: Some(receipt.base),
 		adapter,
 	})
 }
@@ -367,12 +368,15 @@ pub fn payouts_of(
 	position: usize,
 	record: &ReceiptRecord,
 ) -> Result<Vec<PayoutLeaf>, ReportError> {
-	let paid: Vec<u128> = report.receipt_leaves.iter().map(|leaf| leaf.paid).collect();
 	let none = ReportError::Arithmetic("the report has no such receipt");
 	let leaf = report.receipt_leaves.get(position).ok_or(none)?;
 	let overflow = || ReportError::Arithmetic("the split overflows");
-	let net = apportion(report.net, &paid)
-		.and_then(|parts| parts.get(position).copied())
+	let net = report
+		.receipt_leaves
+		.iter()
+		.take(position)
+		.try_fold(0u128, |sum, leaf| sum.checked_add(leaf.paid))
+		.and_then(|before| receipt_net(report.receipts.sum, report.net, before, leaf.paid))
 		.ok_or_else(overflow)?;
 	let earning = earning(payee, &leaf.receipt, record, leaf.paid, &report.terms)?;
 	let parts = split(&earning, net, &report.terms).ok_or_else(overflow)?;

@@ -1,0 +1,851 @@
+//! Disputes: an honest report can never be disputed, and every lie can.
+#![allow(clippy::unwrap_used)]
+
+use openledger_primitives::{
+	content_hash,
+	dispute::{
+		AdapterFact, ChainFacts, ChannelFact, Dispute, Fault, Leaf, NotProven, Opened, ReportFacts,
+		SpanEvidence,
+	},
+	merkle::{self, Tree},
+	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
+	voucher::acknowledge,
+	AccountId, AdapterId, Attribution, Balance, BaseModelId, ChannelId, Commitment, ContributionId,
+	DatanetId, EpochIndex, Generation, Hash, Lane, PartLeaf, Payee, PayoutLeaf, Rate, Receipt,
+	ReceiptLeaf, RecordLeaf, Score, Span, Terms,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const RECORD: &[u8] = b"Leeks are sliced before they are washed.";
+const ANSWER: &[u8] = b"First, leeks are sliced, then washed.";
+
+fn provider() -> AccountId {
+	[1; 32].into()
+}
+
+/// The chain as the tests know it: base model 0, adapters 0 and 1 on it, channel 0 to the provider,
+/// channel 1 to another, channel 2 closed, contributions 0 to 4 of Datanet 0.
+#[derive(Clone, Default)]
+struct World {
+	lane: Option<Hash>,
+	reported: BTreeMap<EpochIndex, (AccountId, Commitment)>,
+}
+
+fn records() -> Tree {
+	let leaf = |text: &[u8]| {
+		RecordLeaf {
+			record: content_hash(text),
+			bytes: text.len() as u32,
+		}
+		.node()
+	};
+	Tree::new(vec![leaf(RECORD), leaf(b"another"), leaf(b"short")]).unwrap()
+}
+
+impl ChainFacts for World {
+	fn genesis(&self) -> Hash {
+		Hash::repeat_byte(7)
+	}
+
+	fn channel(&self, channel: ChannelId) -> ChannelFact {
+		match channel {
+			0 => ChannelFact::Open {
+				provider: provider(),
+			},
+			1 => ChannelFact::Open {
+				provider: [2; 32].into(),
+			},
+			2 => ChannelFact::Closed,
+			_ => ChannelFact::NeverOpened,
+		}
+	}
+
+	fn lane_receipts(&self, channel: ChannelId, generation: Generation, _: Lane) -> Option<Hash> {
+		self.lane.filter(|_| channel == 0 && generation == 0)
+	}
+
+	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
+		(base == 0).then_some(Rate {
+			input: 3_000,
+			output: 7_001,
+		})
+	}
+
+	fn adapter(&self, adapter: AdapterId) -> Option<AdapterFact> {
+		(adapter < 2).then_some(AdapterFact {
+			base: 0,
+			rate: Rate {
+				input: 1_000,
+				output: 2_000,
+			},
+			algorithm: 1,
+			index: Hash::repeat_byte(5),
+		})
+	}
+
+	fn is_payable(&self, payee: &Payee) -> bool {
+		match payee {
+			Payee::BaseOwner(base) => *base == 0,
+			Payee::AdapterOwner(adapter) => *adapter < 2,
+			Payee::Stakers | Payee::Treasury => true,
+			Payee::Contributor {
+				adapter,
+				datanet,
+				contribution,
+			} => *adapter < 2 && *datanet == 0 && *contribution < 5,
+		}
+	}
+
+	fn records(&self, datanet: DatanetId, contribution: ContributionId) -> Option<Commitment> {
+		(datanet == 0 && contribution == 0).then(|| records().commitment())
+	}
+
+	fn reported(&self, _: &AccountId, epoch: EpochIndex) -> Option<(AccountId, Commitment)> {
+		self.reported.get(&epoch).cloned()
+	}
+}
+
+/// A report with everything behind it.
+#[derive(Clone)]
+struct Book {
+	receipts: Vec<Receipt>,
+	receipt_leaves: Vec<ReceiptLeaf>,
+	parts: Vec<PartLeaf>,
+	payouts: Vec<PayoutLeaf>,
+	terms: Terms,
+}
+
+/// An answer: adapter and the weights of contributors, tokens, parts per thousand that are paid.
+type Asked = (Option<(AdapterId, Vec<u64>)>, u32, u32, u32);
+
+fn attribution() -> Attribution {
+	let at = |text: &[u8]| {
+		text.windows(15)
+			.position(|window| window == b"eeks are sliced")
+			.unwrap() as u32
+	};
+	Attribution {
+		algorithm: 1,
+		scores: vec![Score {
+			datanet: 0,
+			contribution: 0,
+			weight: 15,
+		}],
+		spans: vec![Span {
+			datanet: 0,
+			contribution: 0,
+			record: content_hash(RECORD),
+			record_index: 0,
+			record_offset: at(RECORD),
+			answer_offset: at(ANSWER),
+			length: 15,
+			weight: 15,
+		}],
+	}
+}
+
+fn receipt(sequence: u32, adapter: Option<AdapterId>, tokens_in: u32, tokens_out: u32) -> Receipt {
+	let world = World::default();
+	let mut rate = world.base_rate(0).unwrap();
+	if let Some(adapter) = adapter {
+		rate = rate
+			.checked_add(&world.adapter(adapter).unwrap().rate)
+			.unwrap();
+	}
+	Receipt {
+		genesis: world.genesis(),
+		channel: 0,
+		generation: 0,
+		lane: 3,
+		sequence,
+		base: 0,
+		adapter,
+		tokens_in,
+		tokens_out,
+		quote: 1,
+		compute: 99,
+		licence: rate.charge(tokens_in, tokens_out).unwrap(),
+		request: Hash::repeat_byte(8),
+		response: content_hash(ANSWER),
+		algorithm: u16::from(adapter.is_some()),
+		index: adapter.map_or(Hash::zero(), |_| Hash::repeat_byte(5)),
+		attribution: attribution().digest(),
+	}
+}
+
+impl Book {
+	fn honest(asked: &[Asked], unexplained: Option<Balance>, terms: Terms) -> Self {
+		let mut receipts = Vec::new();
+		let mut receipt_leaves = Vec::new();
+		let mut earnings = Vec::new();
+		for (sequence, (adapter, tokens_in, tokens_out, permille)) in (0..).zip(asked) {
+			let receipt = receipt(
+				sequence,
+				adapter.as_ref().map(|(id, _)| *id),
+				*tokens_in,
+				*tokens_out,
+			);
+			let paid = receipt.licence * Balance::from(*permille) / 1_000;
+			receipt_leaves.push(ReceiptLeaf {
+				receipt: receipt.digest(),
+				paid,
+			});
+			earnings.push(Earning {
+				paid,
+				base: Some(0),
+				adapter: adapter.clone().map(|(id, weights)| {
+					let weights = (0..).zip(weights);
+					(
+						id,
+						weights.map(|(c, weight)| (0, c, weight.into())).collect(),
+					)
+				}),
+			});
+			receipts.push(receipt);
+		}
+		if let Some(paid) = unexplained {
+			receipt_leaves.push(ReceiptLeaf {
+				receipt: Hash::zero(),
+				paid,
+			});
+			earnings.push(Earning {
+				paid,
+				base: None,
+				adapter: None,
+			});
+		}
+		let licence: Balance = earnings.iter().map(|earning| earning.paid).sum();
+		let parts = parts(licence, licence - licence / 20, &earnings, &terms).unwrap();
+		Self {
+			receipts,
+			receipt_leaves,
+			payouts: payouts(&parts).unwrap(),
+			parts,
+			terms,
+		}
+	}
+
+	fn usual() -> Self {
+		let asked = [
+			(Some((0, vec![3, 1, 0])), 20, 100, 1_000),
+			(None, 5, 60, 1_000),
+			(Some((1, vec![1, 1, 1])), 9, 40, 500),
+			(Some((0, vec![])), 9, 40, 1_000),
+		];
+		Self::honest(&asked, Some(100), Terms::default())
+	}
+
+	fn facts(&self) -> ReportFacts {
+		ReportFacts {
+			provider: provider(),
+			epoch: 5,
+			reporter: provider(),
+			receipts: receipts_tree(&self.receipt_leaves).unwrap().commitment(),
+			parts: parts_tree(&self.parts).unwrap().commitment(),
+			payouts: payouts_tree(&self.payouts).unwrap().commitment(),
+			terms: self.terms,
+		}
+	}
+
+	fn check(&self, dispute: Dispute) -> Result<Fault, NotProven> {
+		dispute.check(&self.facts(), &self.world())
+	}
+
+	/// The chain after the payer acknowledged all receipts.
+	fn world(&self) -> World {
+		World {
+			lane: Some(fold(&self.digests())),
+			..World::default()
+		}
+	}
+
+	fn digests(&self) -> Vec<Hash> {
+		self.receipts.iter().map(Receipt::digest).collect()
+	}
+
+	fn leaf(&self, index: usize) -> Opened<ReceiptLeaf> {
+		open(&self.receipt_leaves, index)
+	}
+
+	fn part(&self, index: usize) -> Opened<PartLeaf> {
+		open(&self.parts, index)
+	}
+
+	fn payout(&self, index: usize) -> Opened<PayoutLeaf> {
+		open(&self.payouts, index)
+	}
+
+	fn part_of(&self, payee: Payee, receipt: u32) -> usize {
+		self.parts
+			.iter()
+			.position(|part| part.payee == payee && part.receipt == receipt)
+			.unwrap()
+	}
+
+	fn wrong_part(&self, index: usize) -> Dispute {
+		let receipt = self.parts[index].receipt as usize;
+		Dispute::WrongPart {
+			part: self.part(index),
+			leaf: self.leaf(receipt),
+			receipt: self.receipts.get(receipt).cloned(),
+		}
+	}
+
+	fn data_exceeded(&self, receipt: usize) -> Dispute {
+		let of_data = |part: &PartLeaf| {
+			part.receipt as usize == receipt
+				&& matches!(part.payee, Payee::Contributor { .. } | Payee::Treasury)
+		};
+		Dispute::DataExceeded {
+			leaf: self.leaf(receipt),
+			receipt: self.receipts[receipt].clone(),
+			parts: (0..self.parts.len())
+				.filter(|index| of_data(&self.parts[*index]))
+				.map(|index| self.part(index))
+				.collect::<Vec<_>>()
+				.try_into()
+				.unwrap(),
+		}
+	}
+
+	fn false_span(&self, receipt: usize, evidence: SpanEvidence) -> Dispute {
+		Dispute::FalseSpan {
+			leaf: self.leaf(receipt),
+			receipt: self.receipts[receipt].clone(),
+			attribution: attribution(),
+			span: 0,
+			evidence,
+		}
+	}
+
+	/// Every dispute that can be filed with true data.
+	fn all_disputes(&self) -> Vec<Dispute> {
+		let mut all = Vec::new();
+		for first in 0..self.receipt_leaves.len() {
+			for second in 0..self.receipt_leaves.len() {
+				all.push(Dispute::DuplicateReceipt {
+					first: self.leaf(first),
+					second: self.leaf(second),
+				});
+			}
+		}
+		for (index, receipt) in self.receipts.iter().enumerate() {
+			let (leaf, receipt) = (self.leaf(index), receipt.clone());
+			all.push(Dispute::WrongReceipt {
+				leaf: leaf.clone(),
+				receipt: receipt.clone(),
+			});
+			all.push(Dispute::Overpaid {
+				leaf: leaf.clone(),
+				receipt: receipt.clone(),
+			});
+			all.push(Dispute::NotAcknowledged {
+				leaf: leaf.clone(),
+				receipt: receipt.clone(),
+				acknowledged: self.digests().try_into().unwrap(),
+			});
+			all.push(self.data_exceeded(index));
+			let record = |index: u32| {
+				let leaf = [RECORD, b"another", b"short"][index as usize];
+				SpanEvidence::Record(Opened {
+					index,
+					leaf: RecordLeaf {
+						record: content_hash(leaf),
+						bytes: leaf.len() as u32,
+					},
+					proof: records().proof(index).unwrap().try_into().unwrap(),
+				})
+			};
+			for evidence in [
+				SpanEvidence::OutOfTree,
+				SpanEvidence::Texts {
+					record: RECORD.to_vec().try_into().unwrap(),
+					answer: ANSWER.to_vec().try_into().unwrap(),
+				},
+				record(0),
+				record(1),
+				record(2),
+			] {
+				all.push(self.false_span(index, evidence));
+			}
+		}
+		for first in 0..self.parts.len() {
+			all.push(self.wrong_part(first));
+			all.push(Dispute::PartWithoutReceipt {
+				part: self.part(first),
+			});
+			for second in 0..self.parts.len() {
+				all.push(Dispute::DuplicatePart {
+					first: self.part(first),
+					second: self.part(second),
+				});
+			}
+			for payout in 0..self.payouts.len() {
+				all.push(Dispute::Misplaced {
+					part: self.part(first),
+					payout: self.payout(payout),
+				});
+			}
+		}
+		for payout in 0..self.payouts.len() {
+			all.push(Dispute::UnknownPayee {
+				payout: self.payout(payout),
+			});
+		}
+		all
+	}
+
+	/// Puts the payouts in accord with the parts, as a careful cheat does.
+	fn repay(&mut self) {
+		self.payouts = payouts(&self.parts).unwrap();
+	}
+
+	/// Replaces a receipt with another of the same price.
+	fn forge(&mut self, index: usize, change: impl FnOnce(&mut Receipt)) {
+		change(&mut self.receipts[index]);
+		self.receipt_leaves[index].receipt = self.receipts[index].digest();
+	}
+}
+
+fn fold(digests: &[Hash]) -> Hash {
+	digests.iter().fold(Hash::zero(), |accumulator, digest| {
+		acknowledge(accumulator, *digest)
+	})
+}
+
+fn open<L: Leaf + Clone>(leaves: &[L], index: usize) -> Opened<L> {
+	let tree = Tree::new(leaves.iter().map(Leaf::node).collect()).unwrap();
+	Opened {
+		index: index as u32,
+		leaf: leaves[index].clone(),
+		proof: tree.proof(index as u32).unwrap().try_into().unwrap(),
+	}
+}
+
+fn contributor(adapter: AdapterId, contribution: ContributionId) -> Payee {
+	Payee::Contributor {
+		adapter,
+		datanet: 0,
+		contribution,
+	}
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+	prop::array::uniform3(0..=1_000_000u32).prop_map(|mut cuts| {
+		cuts.sort_unstable();
+		Terms {
+			base_owner: cuts[0],
+			adapter_owner: cuts[1] - cuts[0],
+			stakers: cuts[2] - cuts[1],
+			data: 1_000_000 - cuts[2],
+			..Terms::default()
+		}
+	})
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+	let weights = prop::collection::vec(0u64..1_000, 0..5);
+	(
+		prop::option::of((0u32..2, weights)),
+		0u32..50,
+		0u32..200,
+		0u32..=1_000,
+	)
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(48))]
+
+	#[test]
+	fn an_honest_report_should_never_be_disputed(
+		asked in prop::collection::vec(asked(), 1..5),
+		unexplained in prop::option::of(1u128..1_000),
+		terms in terms(),
+	) {
+		let total: u32 = asked.iter().map(|(_, i, o, p)| (i + o) * p).sum();
+		prop_assume!(total > 1_000);
+		let book = Book::honest(&asked, unexplained, terms);
+		for dispute in book.all_disputes() {
+			let verdict = book.check(dispute.clone());
+			prop_assert!(verdict.is_err(), "{verdict:?} {dispute:?}");
+		}
+	}
+
+	#[test]
+	fn money_moved_between_any_two_parts_should_be_found(
+		asked in prop::collection::vec(asked(), 1..5),
+		from: prop::sample::Index,
+		to: prop::sample::Index,
+		amount in 1u128..1_000,
+	) {
+		let total: u32 = asked.iter().map(|(_, i, o, p)| (i + o) * p).sum();
+		prop_assume!(total > 1_000);
+		let mut book = Book::honest(&asked, None, Terms::default());
+		let (from, to) = (from.index(book.parts.len()), to.index(book.parts.len()));
+		let is_data = |part: &PartLeaf| {
+			matches!(part.payee, Payee::Contributor { .. } | Payee::Treasury)
+		};
+		let (source, target) = (book.parts[from], book.parts[to]);
+		// Within one answer's data share it is a matter of opinion who gets how much.
+		let semantic = is_data(&source) && is_data(&target) && source.receipt == target.receipt;
+		prop_assume!(from != to && !semantic);
+		let amount = amount.min(source.amount);
+		book.parts[from].amount -= amount;
+		book.parts[to].amount += amount;
+		book.repay();
+		let found = book
+			.all_disputes()
+			.into_iter()
+			.any(|dispute| book.check(dispute).is_ok());
+		prop_assert!(found);
+	}
+
+	#[test]
+	fn payouts_that_are_not_the_sums_of_parts_should_be_found(
+		asked in prop::collection::vec(asked(), 1..5),
+		from: prop::sample::Index,
+		to: prop::sample::Index,
+		amount in 1u128..1_000,
+	) {
+		let total: u32 = asked.iter().map(|(_, i, o, p)| (i + o) * p).sum();
+		prop_assume!(total > 1_000);
+		let mut book = Book::honest(&asked, None, Terms::default());
+		let (from, to) = (from.index(book.payouts.len()), to.index(book.payouts.len()));
+		prop_assume!(from != to);
+		let amount = amount.min(book.payouts[from].amount);
+		book.payouts[from].amount -= amount;
+		book.payouts[to].amount += amount;
+		let found = book
+			.all_disputes()
+			.into_iter()
+			.any(|dispute| book.check(dispute) == Ok(Fault::Misplaced));
+		prop_assert!(found);
+	}
+}
+
+#[test]
+fn the_usual_report_should_stand() {
+	let book = Book::usual();
+	for dispute in book.all_disputes() {
+		assert!(book.check(dispute.clone()).is_err(), "{dispute:?}");
+	}
+}
+
+#[test]
+fn a_receipt_counted_twice_should_be_found_but_not_money_without_one() {
+	let mut book = Book::usual();
+	book.receipt_leaves[2].receipt = book.receipt_leaves[0].receipt;
+	let dispute = |first, second| Dispute::DuplicateReceipt {
+		first: book.leaf(first),
+		second: book.leaf(second),
+	};
+	assert_eq!(book.check(dispute(0, 2)), Ok(Fault::DuplicateReceipt));
+	assert_eq!(book.check(dispute(0, 0)), Err(NotProven::Holds));
+	assert_eq!(book.check(dispute(0, 1)), Err(NotProven::Holds));
+	let mut lost = Book::usual();
+	lost.receipt_leaves[0].receipt = Hash::zero();
+	let dispute = Dispute::DuplicateReceipt {
+		first: lost.leaf(0),
+		second: lost.leaf(4),
+	};
+	assert_eq!(lost.check(dispute), Err(NotProven::Holds));
+}
+
+#[test]
+fn receipts_that_contradict_the_chain_should_be_found() {
+	type Change = fn(&mut Receipt);
+	let cases: [(Change, Fault); 11] = [
+		(|receipt| receipt.genesis = Hash::zero(), Fault::WrongChain),
+		(|receipt| receipt.channel = 9, Fault::UnknownChannel),
+		(|receipt| receipt.channel = 1, Fault::ForeignChannel),
+		(|receipt| receipt.base = 1, Fault::UnknownBase),
+		(|receipt| receipt.adapter = Some(2), Fault::UnknownAdapter),
+		(|receipt| receipt.algorithm = 0, Fault::WrongAlgorithm),
+		(|receipt| receipt.index = Hash::zero(), Fault::WrongIndex),
+		(|receipt| receipt.licence += 1, Fault::WrongPrice),
+		(|receipt| receipt.licence -= 1, Fault::WrongPrice),
+		(|receipt| receipt.tokens_out += 1, Fault::WrongPrice),
+		(|receipt| receipt.adapter = None, Fault::WrongIndex),
+	];
+	for (change, fault) in cases {
+		let mut book = Book::usual();
+		book.forge(0, change);
+		let dispute = Dispute::WrongReceipt {
+			leaf: book.leaf(0),
+			receipt: book.receipts[0].clone(),
+		};
+		assert_eq!(book.check(dispute), Ok(fault));
+	}
+	// A channel that was closed tells nothing any more.
+	let mut book = Book::usual();
+	book.forge(0, |receipt| receipt.channel = 2);
+	let dispute = Dispute::WrongReceipt {
+		leaf: book.leaf(0),
+		receipt: book.receipts[0].clone(),
+	};
+	assert_eq!(book.check(dispute), Err(NotProven::Holds));
+}
+
+#[test]
+fn a_receipt_that_is_not_the_one_committed_to_should_prove_nothing() {
+	let book = Book::usual();
+	let mut receipt = book.receipts[0].clone();
+	receipt.licence = 0;
+	let leaf = book.leaf(0);
+	for dispute in [
+		Dispute::WrongReceipt {
+			leaf: leaf.clone(),
+			receipt: receipt.clone(),
+		},
+		Dispute::Overpaid { leaf, receipt },
+	] {
+		assert_eq!(book.check(dispute), Err(NotProven::Preimage));
+	}
+}
+
+#[test]
+fn a_leaf_at_another_place_should_prove_nothing() {
+	let book = Book::usual();
+	let mut moved = book.leaf(0);
+	moved.index = 1;
+	let dispute = Dispute::Overpaid {
+		leaf: moved,
+		receipt: book.receipts[0].clone(),
+	};
+	let refused = book.check(dispute);
+	assert_eq!(
+		refused,
+		Err(NotProven::Opening(merkle::MerkleError::WrongRoot))
+	);
+}
+
+#[test]
+fn a_receipt_counted_for_more_than_it_costs_should_be_found() {
+	let mut book = Book::usual();
+	book.receipt_leaves[0].paid = book.receipts[0].licence + 1;
+	let dispute = |index| Dispute::Overpaid {
+		leaf: book.leaf(index),
+		receipt: book.receipts[index].clone(),
+	};
+	assert_eq!(book.check(dispute(0)), Ok(Fault::Overpaid));
+	assert_eq!(book.check(dispute(1)), Err(NotProven::Holds));
+}
+
+#[test]
+fn a_receipt_paid_in_several_epochs_should_not_be_paid_more_than_it_costs() {
+	let book = Book::usual();
+	let leaf = |paid| ReceiptLeaf {
+		receipt: book.receipts[2].digest(),
+		paid,
+	};
+	let half = book.receipt_leaves[2].paid;
+	let rest = book.receipts[2].licence - half;
+	let check = |paid: Balance, reporter: AccountId, epoch| {
+		let other = vec![leaf(paid)];
+		let mut world = book.world();
+		let receipts = receipts_tree(&other).unwrap().commitment();
+		world.reported.insert(epoch, (reporter, receipts));
+		let dispute = Dispute::PaidTwice {
+			leaf: book.leaf(2),
+			receipt: book.receipts[2].clone(),
+			others: vec![(epoch, open(&other, 0))].try_into().unwrap(),
+		};
+		dispute.check(&book.facts(), &world)
+	};
+	assert_eq!(check(rest, provider(), 4), Err(NotProven::Holds));
+	assert_eq!(check(rest + 1, provider(), 4), Ok(Fault::PaidTwice));
+	assert_eq!(check(rest + 1, provider(), 6), Ok(Fault::PaidTwice));
+	// What another reporter said does not bind this one, nor does a report count twice.
+	let another = check(rest + 1, [9; 32].into(), 4);
+	assert_eq!(another, Err(NotProven::Unrelated));
+	assert_eq!(check(rest + 1, provider(), 5), Err(NotProven::Unrelated));
+}
+
+#[test]
+fn parts_that_are_not_due_should_be_found() {
+	type Change = fn(&mut PartLeaf);
+	let cases: [(Payee, u32, Change); 8] = [
+		(Payee::Stakers, 0, |part| part.amount += 1),
+		(Payee::BaseOwner(0), 0, |part| part.amount -= 1),
+		(Payee::BaseOwner(0), 1, |part| part.amount += 1),
+		(Payee::AdapterOwner(0), 0, |part| part.amount += 1),
+		(Payee::AdapterOwner(0), 0, |part| {
+			part.payee = Payee::AdapterOwner(1)
+		}),
+		(contributor(1, 0), 2, |part| part.payee = contributor(0, 0)),
+		(Payee::Treasury, 4, |part| part.amount += 1),
+		(Payee::Treasury, 3, |part| part.amount += 1_000_000),
+	];
+	for (payee, receipt, change) in cases {
+		let mut book = Book::usual();
+		let index = book.part_of(payee, receipt);
+		change(&mut book.parts[index]);
+		let mut facts = book.facts();
+		// The sums are what they were, since the chain checks them; another part would be smaller.
+		facts.payouts.sum = Book::usual().facts().payouts.sum;
+		let verdict = book.wrong_part(index).check(&facts, &book.world());
+		assert_eq!(verdict, Ok(Fault::WrongPart), "{payee:?} {receipt}");
+	}
+}
+
+#[test]
+fn an_unexplained_receipt_should_pay_nobody_but_the_treasury() {
+	let mut book = Book::usual();
+	let index = book.part_of(Payee::Treasury, 4);
+	book.parts[index].payee = Payee::AdapterOwner(0);
+	assert_eq!(book.check(book.wrong_part(index)), Ok(Fault::WrongPart));
+}
+
+#[test]
+fn an_explained_part_should_need_its_receipt() {
+	let book = Book::usual();
+	let index = book.part_of(Payee::AdapterOwner(0), 0);
+	let dispute = Dispute::WrongPart {
+		part: book.part(index),
+		leaf: book.leaf(0),
+		receipt: None,
+	};
+	assert_eq!(book.check(dispute), Err(NotProven::Preimage));
+	let dispute = Dispute::WrongPart {
+		part: book.part(index),
+		leaf: book.leaf(1),
+		receipt: Some(book.receipts[1].clone()),
+	};
+	assert_eq!(book.check(dispute), Err(NotProven::Unrelated));
+}
+
+#[test]
+fn a_part_paid_twice_or_of_no_receipt_should_be_found() {
+	let mut book = Book::usual();
+	let first = book.part_of(contributor(0, 0), 0);
+	let second = book.part_of(contributor(0, 1), 0);
+	book.parts[second].payee = contributor(0, 0);
+	let dispute = Dispute::DuplicatePart {
+		first: book.part(first),
+		second: book.part(second),
+	};
+	assert_eq!(book.check(dispute), Ok(Fault::DuplicatePart));
+
+	let mut book = Book::usual();
+	book.parts[0].receipt = 5;
+	let dispute = Dispute::PartWithoutReceipt { part: book.part(0) };
+	assert_eq!(book.check(dispute), Ok(Fault::PartWithoutReceipt));
+}
+
+#[test]
+fn contributors_of_one_answer_should_not_get_another_answers_data_share() {
+	let mut book = Book::usual();
+	let from = book.part_of(contributor(1, 0), 2);
+	let moved = book.parts[from].amount - 1;
+	book.parts[from].amount = 1;
+	let to = book.part_of(contributor(0, 1), 0);
+	book.parts[to].amount += moved;
+	book.repay();
+	// Each part alone is no more than the data share.
+	assert_eq!(book.check(book.wrong_part(to)), Err(NotProven::Holds));
+	assert_eq!(book.check(book.data_exceeded(0)), Ok(Fault::DataExceeded));
+	assert_eq!(book.check(book.data_exceeded(2)), Err(NotProven::Holds));
+}
+
+#[test]
+fn one_part_listed_again_should_not_make_the_data_share_exceeded() {
+	let book = Book::usual();
+	let part = book.part(book.part_of(contributor(0, 0), 0));
+	let dispute = Dispute::DataExceeded {
+		leaf: book.leaf(0),
+		receipt: book.receipts[0].clone(),
+		parts: vec![part.clone(), part].try_into().unwrap(),
+	};
+	assert_eq!(book.check(dispute), Err(NotProven::Unrelated));
+}
+
+#[test]
+fn a_payee_that_does_not_exist_should_be_found() {
+	let mut book = Book::usual();
+	let index = book.part_of(contributor(1, 0), 2);
+	book.parts[index].payee = contributor(1, 7);
+	book.parts.sort_by_key(|part| (part.payee, part.receipt));
+	book.repay();
+	let found = (0..book.payouts.len()).any(|payout| {
+		let payout = book.payout(payout);
+		book.check(Dispute::UnknownPayee { payout }) == Ok(Fault::UnknownPayee)
+	});
+	assert!(found);
+}
+
+#[test]
+fn quotations_that_are_not_in_the_record_should_be_found() {
+	let texts = || SpanEvidence::Texts {
+		record: RECORD.to_vec().try_into().unwrap(),
+		answer: ANSWER.to_vec().try_into().unwrap(),
+	};
+	let record = |index: u32, text: &[u8]| {
+		SpanEvidence::Record(Opened {
+			index,
+			leaf: RecordLeaf {
+				record: content_hash(text),
+				bytes: text.len() as u32,
+			},
+			proof: records().proof(index).unwrap().try_into().unwrap(),
+		})
+	};
+	type Change = fn(&mut Span);
+	let cases: [(Change, SpanEvidence); 6] = [
+		(|span| span.record_offset += 1, texts()),
+		(|span| span.length = 1_000, texts()),
+		(|span| span.answer_offset = u32::MAX, texts()),
+		(|span| span.record_index = 1, record(1, b"another")),
+		(|span| span.record_offset = 30, record(0, RECORD)),
+		(|span| span.record_index = 3, SpanEvidence::OutOfTree),
+	];
+	for (change, evidence) in cases {
+		let mut attribution = attribution();
+		change(&mut attribution.spans[0]);
+		let mut book = Book::usual();
+		book.forge(0, |receipt| receipt.attribution = attribution.digest());
+		let dispute = Dispute::FalseSpan {
+			leaf: book.leaf(0),
+			receipt: book.receipts[0].clone(),
+			attribution,
+			span: 0,
+			evidence,
+		};
+		assert_eq!(book.check(dispute), Ok(Fault::FalseSpan));
+	}
+	// Other bytes than those that were committed to prove nothing.
+	let book = Book::usual();
+	let forged = SpanEvidence::Texts {
+		record: b"nothing of the kind".to_vec().try_into().unwrap(),
+		answer: ANSWER.to_vec().try_into().unwrap(),
+	};
+	let verdict = book.check(book.false_span(0, forged));
+	assert_eq!(verdict, Err(NotProven::Unrelated));
+}
+
+#[test]
+fn a_receipt_that_the_payer_did_not_acknowledge_should_be_found() {
+	let book = Book::usual();
+	let mut forged = book.clone();
+	forged.forge(0, |receipt| receipt.response = Hash::zero());
+	let dispute = |book: &Book, acknowledged: Vec<Hash>| Dispute::NotAcknowledged {
+		leaf: book.leaf(0),
+		receipt: book.receipts[0].clone(),
+		acknowledged: acknowledged.try_into().unwrap(),
+	};
+	let check = |dispute: Dispute| dispute.check(&forged.facts(), &book.world());
+	let verdict = check(dispute(&forged, book.digests()));
+	assert_eq!(verdict, Ok(Fault::NotAcknowledged));
+	// The list has to be the one that the voucher on chain sums up.
+	let verdict = check(dispute(&forged, book.digests()[1..].to_vec()));
+	assert_eq!(verdict, Err(NotProven::Unrelated));
+	let verdict = check(dispute(&forged, vec![]));
+	assert_eq!(verdict, Err(NotProven::Unrelated));
+	// Receipts after the last redeemed voucher cannot be judged yet.
+	let early = World {
+		lane: Some(Hash::zero()),
+		..World::default()
+	};
+	let verdict = dispute(&forged, vec![]).check(&forged.facts(), &early);
+	assert_eq!(verdict, Err(NotProven::Holds));
+}
