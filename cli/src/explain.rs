@@ -377,6 +377,7 @@ impl<'a> Accounts<'a> {
 				)
 			}
 			Payee::Stakers => ("stakers' pot".to_owned(), Some(stakers_pot())),
+			Payee::Treasury => ("treasury".to_owned(), None),
 			Payee::Contributor {
 				datanet,
 				contribution,
