@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { u8aToHex } from '@polkadot/util';
 import {
-	acknowledge, apportion, Attribution, attributionDigest, bytesOf, contentHash, decode, isOpenLedgerError, leaf, Node, Payee,
-	PayoutLeaf, payoutNode, payouts, Receipt, receiptDigest, RecordLeaf, recordNode, splitRedemption, Tree, verifyRange,
+	acknowledge, apportion, Attribution, attributionDigest, bytesOf, contentHash, decode, isOpenLedgerError, leaf, Node, PartLeaf,
+	partNode, parts, PayoutLeaf, payoutNode, payouts, Receipt, receiptDigest, RecordLeaf, recordNode, splitRedemption, Tree, verifyRange,
 	verifyVoucher, Voucher, voucherDigest, type Codec, type Commitment, type Earning, type Hex, type MultiSignature, type Terms,
 } from '../src/index.js';
 
@@ -111,7 +111,11 @@ test('money should be split as in the vectors', () => {
 		adapter: earning.adapter,
 		contributors: earning.contributors.map((each: Json) => ({ ...each, weight: amount(each.weight) })),
 	}));
-	const made = payouts(amount(fees.payouts.pot), earnings, terms);
-	assert.deepEqual(made, fees.payouts.leaves.map((json: Json) => PayoutLeaf.fromJson(json)));
-	assert.deepEqual(made.map(({ payee }) => decode(Payee, Payee.encode(payee))), made.map(({ payee }) => payee));
+	const epoch = fees.payouts;
+	const made = parts(amount(epoch.licence), amount(epoch.net), earnings, terms);
+	assert.deepEqual(made, epoch.parts.map((json: Json) => PartLeaf.fromJson(json)));
+	assert.deepEqual(payouts(made), epoch.leaves.map((json: Json) => PayoutLeaf.fromJson(json)));
+	assert.deepEqual(new Tree(made.map(partNode)).commitment, { ...epoch.parts_commitment, sum: amount(epoch.parts_commitment.sum) });
+	assert.deepEqual(made.map((leaf) => decode(PartLeaf, PartLeaf.encode(leaf))), made);
+	assert.throws(() => parts(amount(epoch.licence) + 1n, amount(epoch.net), earnings, terms), /the receipts sum to/);
 });

@@ -26,7 +26,7 @@ export interface Commitment {
 export const Node: Codec<Node> = struct<Node>({ hash, sum: u128 });
 export const Commitment: Codec<Commitment> = struct<Commitment>({ root: hash, sum: u128, count: u32 });
 /** A proof as workers send it. */
-export const Proof: Codec<Node[]> = list(Node);
+export const MerkleProof: Codec<Node[]> = list(Node);
 
 const PADDING: Node = { hash: `0x${'00'.repeat(32)}`, sum: 0n };
 const bad = (what: string): never => {

@@ -64,7 +64,6 @@ export const acknowledgeAll = (receipts: readonly Hex[]): Hex => receipts.reduce
 /** What signs with a local key: a polkadot.js keyring pair, or anything shaped like one. */
 export interface Pair {
 	readonly address: string;
-	readonly type: string;
 	sign(message: Uint8Array): Uint8Array;
 }
 

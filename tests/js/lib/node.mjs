@@ -1,51 +1,16 @@
 // Starts a development node for a test, or joins the one named by OPENLEDGER_WS.
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { ApiPromise, WsProvider } from '@polkadot/api';
-
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
-function binary() {
-  const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL('../../../target', import.meta.url));
-  const path = process.env.OPENLEDGER_NODE ?? `${target}/debug/openledger-node`;
-  if (!existsSync(path)) throw new Error(`no node at ${path}: run \`cargo build -p openledger-node\` first`);
-  return path;
-}
-
-async function untilHealthy(url) {
-  for (let tries = 0; tries < 240; tries++) {
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  throw new Error(`no node answers at ${url}`);
-}
+import { startNode } from './dev-node.mjs';
 
 // Resolves to { api, stop }.
 export async function connect() {
-  let url = process.env.OPENLEDGER_WS;
-  let child;
-  if (!url) {
-    const [rpc, p2p] = [await freePort(), await freePort()];
-    const args = ['--dev', '--tmp', '--rpc-port', rpc, '--port', p2p, '--no-prometheus', '--no-telemetry'];
-    child = spawn(binary(), args.map(String), { stdio: 'ignore' });
-    url = `ws://127.0.0.1:${rpc}`;
-    await untilHealthy(`http://127.0.0.1:${rpc}/health`);
-  }
+  const node = process.env.OPENLEDGER_WS ? undefined : await startNode();
+  const url = process.env.OPENLEDGER_WS ?? node.url;
   const provider = new WsProvider(url, 500);
   const api = await ApiPromise.create({ provider, noInitWarn: true, throwOnConnect: true });
   const stop = async () => {
     await api.disconnect();
-    child?.kill('SIGKILL');
+    node?.stop();
   };
   return { api, url, stop };
 }
