@@ -59,7 +59,7 @@ fn main() {
 	let mut spans = 0;
 	for _ in 0..100 {
 		spans = index
-			.attribute(Algorithm::SpanSa1, &[], &answer, &tokenize)
+			.attribute(Algorithm::SpanSa1, "", &answer, &tokenize)
 			.spans
 			.len();
 	}

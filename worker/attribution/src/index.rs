@@ -454,12 +454,12 @@ impl Index {
 
 	/// Attributes an answer.
 	///
-	/// `prompt` are the prompt's token ids as the model read them, `answer` is the answer's text,
-	/// `tokenize` the base model's tokenizer.
+	/// `prompt` is the text of the prompt as the model read it, `answer` the answer's, `tokenize` the
+	/// base model's tokenizer.
 	pub fn attribute(
 		&self,
 		algorithm: Algorithm,
-		prompt: &[u32],
+		prompt: &str,
 		answer: &str,
 		tokenize: &Tokenize,
 	) -> Attribution {

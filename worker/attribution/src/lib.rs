@@ -31,6 +31,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod claim;
+mod echo;
 pub mod equal;
 pub mod index;
 pub mod snapshot;

@@ -1,7 +1,9 @@
 //! `span-sa/1`: rare stretches of the answer that stand word for word in the records.
 //!
-//! 1. Tokens of the answer that lie in a run of [`MIN_TOKENS`] or more which the prompt has too are
-//!    set aside: who quotes a record in the prompt earns nothing by having it repeated.
+//! 1. Tokens of the answer that lie in a run of [`MIN_TOKENS`] or more whose text stands in the prompt
+//!    are set aside: who quotes a record in the prompt earns nothing by having it repeated. It is the
+//!    text that counts, without white space around it, because the same words have other tokens
+//!    behind a bracket than behind a space.
 //! 2. From each remaining token on, the longest run that stands in a record is a *match* if it has at
 //!    least [`MIN_TOKENS`] tokens, does not lie within a longer match, and stands in the records of
 //!    no more than [`most_contributors`] contributors.
@@ -15,9 +17,11 @@
 //!    The evidence is, for each, the occurrence that the suffix array lists first.
 //!
 //! Matches are compared as tokens and then as bytes: where a run begins or ends inside a character
-//! its ends are moved inwards to whole characters.
+//! its ends are moved inwards to whole characters. A span whose text stands in the prompt after that
+//! is not paid.
 
 use crate::{
+	echo::Echo,
 	index::{Index, Owner, Record},
 	Token,
 };
@@ -80,14 +84,15 @@ struct Match {
 /// Attributes an answer whose tokens are `tokens`. Tokens with ranges outside the answer end it.
 pub(crate) fn attribute(
 	index: &Index,
-	prompt: &[u32],
+	prompt: &str,
 	answer: &str,
 	tokens: &[Token],
 ) -> Attribution {
 	let fits = |(_, (start, end)): &&Token| start <= end && *end <= answer.len();
 	let tokens: Vec<Token> = tokens.iter().take_while(fits).copied().collect();
 	let ids: Vec<u32> = tokens.iter().map(|(id, _)| *id).collect();
-	let mut free = not_in_prompt(&ids, prompt);
+	let echo = Echo::new(prompt, answer);
+	let mut free = not_in_prompt(&tokens, &echo);
 	let mut heap = BinaryHeap::new();
 	let mut matches = Vec::new();
 	let push = |found: Vec<Match>, heap: &mut BinaryHeap<_>, matches: &mut Vec<Match>| {
@@ -104,7 +109,7 @@ pub(crate) fn attribute(
 		let range = matches[at].tokens.clone();
 		if free[range.clone()].iter().all(|free| *free) {
 			free[range.clone()].fill(false);
-			spans.extend(evidence(index, answer, &tokens, &matches[at]));
+			spans.extend(evidence(index, answer, &tokens, &echo, &matches[at]));
 			continue;
 		}
 		for run in runs(&free, range) {
@@ -131,12 +136,12 @@ pub(crate) fn attribute(
 	}
 }
 
-/// For each token of the answer, whether it lies in no run that the prompt has too.
-fn not_in_prompt(answer: &[u32], prompt: &[u32]) -> Vec<bool> {
-	let known: std::collections::HashSet<&[u32]> = prompt.windows(MIN_TOKENS).collect();
+/// For each token of the answer, whether it lies in no run whose text the prompt has too.
+fn not_in_prompt(answer: &[Token], echo: &Echo<'_>) -> Vec<bool> {
 	let mut free = vec![true; answer.len()];
 	for (start, window) in answer.windows(MIN_TOKENS).enumerate() {
-		if known.contains(window) {
+		let (from, to) = (window[0].1 .0, window[MIN_TOKENS - 1].1 .1);
+		if echo.has(from..to) {
 			free[start..start + MIN_TOKENS].fill(false);
 		}
 	}
@@ -187,13 +192,23 @@ fn matches_in(index: &Index, ids: &[u32], run: Range<usize>) -> Vec<Match> {
 }
 
 /// The spans of a match: one for each contributor that has it.
-fn evidence(index: &Index, answer: &str, tokens: &[Token], found: &Match) -> Vec<Span> {
+fn evidence(
+	index: &Index,
+	answer: &str,
+	tokens: &[Token],
+	echo: &Echo<'_>,
+	found: &Match,
+) -> Vec<Span> {
 	let mut holders: Vec<_> = found
 		.holders
 		.iter()
 		.filter_map(|(record, offset)| {
 			let record = &index.records[*record as usize];
 			let place = agree(index, answer, tokens, found.tokens.clone(), record, *offset)?;
+			let (start, length) = (place.1 as usize, place.2 as usize);
+			if echo.has(start..start + length) {
+				return None;
+			}
 			Some((&index.owners[record.owner], record, place))
 		})
 		.collect();

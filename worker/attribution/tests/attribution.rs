@@ -25,10 +25,6 @@ fn tokenize(text: &str) -> Vec<Token> {
 	tokens
 }
 
-fn ids(text: &str) -> Vec<u32> {
-	tokenize(text).into_iter().map(|(id, _)| id).collect()
-}
-
 fn snapshot(datanet: u32, contributions: &[(&str, &[&str])]) -> Snapshot {
 	Snapshot {
 		datanet,
@@ -59,7 +55,7 @@ fn kitchen() -> Index {
 }
 
 fn span_sa(index: &Index, prompt: &str, answer: &str) -> Attribution {
-	index.attribute(Algorithm::SpanSa1, &ids(prompt), answer, &tokenize)
+	index.attribute(Algorithm::SpanSa1, prompt, answer, &tokenize)
 }
 
 fn shares(attribution: &Attribution) -> Vec<(u32, u64)> {
@@ -114,6 +110,74 @@ fn what_the_prompt_said_should_earn_nothing() {
 		.iter()
 		.all(|span| span.answer_offset as usize + 8 > half.len()));
 	assert!(!found.spans.is_empty());
+}
+
+/// Letters with the space before them, every other character by itself: as tokenizers split codes.
+fn tokenize_codes(text: &str) -> Vec<Token> {
+	let mut tokens: Vec<Token> = Vec::new();
+	let mut start = 0;
+	for (at, character) in text.char_indices() {
+		let end = at + character.len_utf8();
+		let goes_on = text[end..].starts_with(|next: char| next.is_ascii_alphabetic())
+			&& (character == ' ' || character.is_ascii_alphabetic());
+		if !goes_on {
+			let id = text[start..end].bytes().fold(7u32, |id, byte| {
+				(id.wrapping_mul(31).wrapping_add(byte.into())) % 50_000
+			});
+			tokens.push((id, (start, end)));
+			start = end;
+		}
+	}
+	tokens
+}
+
+#[test]
+fn code_from_the_prompt_should_earn_nothing_though_it_has_other_tokens_there() {
+	let codes = "Chronic candidiasis of the vulva is coded as B37.32 in the table";
+	let snapshot = snapshot(1, &[("ann", &[codes]), ("bob", &[CAKE]), ("eve", &[JUNK])]);
+	let index = Index::build(&[snapshot], &tokenize_codes).unwrap();
+	let answer = "Well, B37.32 means nothing to me.";
+	let attribute =
+		|prompt: &str| index.attribute(Algorithm::SpanSa1, prompt, answer, &tokenize_codes);
+	let alone = attribute("Tell me a code.");
+	assert_exact(&index, &alone, answer);
+	assert_eq!(alone.spans.len(), 1, "{alone:?}");
+	let ids =
+		|text: &str| -> Vec<u32> { tokenize_codes(text).into_iter().map(|(id, _)| id).collect() };
+	for prompt in ["What is (B37.32)?", "B37.32", "code:B37.32\n"] {
+		let same_tokens = ids(prompt)
+			.windows(6)
+			.any(|window| ids(" B37.32").starts_with(window));
+		assert!(!same_tokens, "the case is about other tokens");
+		assert_eq!(attribute(prompt).spans, [], "{prompt}");
+	}
+	assert_eq!(
+		attribute("What is (B37.31)?"),
+		alone,
+		"another code is no echo"
+	);
+}
+
+#[test]
+fn contributions_without_a_single_token_should_count_the_same() {
+	let records = snapshot(
+		1,
+		&[("ann", &[SOUP, CAKE]), ("bob", &[SOUP]), ("eve", &[JUNK])],
+	);
+	let silent = |_: &str| Vec::new();
+	let index = Index::build(&[records], &silent).unwrap();
+	let weights: Vec<(u32, u64)> = index
+		.equal()
+		.iter()
+		.map(|score| (score.contribution, score.weight))
+		.collect();
+	assert_eq!(weights, [(0, 1), (1, 1), (2, 1)]);
+	let nobody = Attribution {
+		algorithm: 1,
+		..Attribution::default()
+	};
+	let shares = data_weights(&nobody, &index.equal(), &Terms::default()).unwrap();
+	assert_eq!(shares.len(), 3);
 }
 
 #[test]
@@ -186,7 +250,7 @@ fn run_that_begins_inside_a_character_should_be_trimmed_to_equal_bytes() {
 			.collect()
 	};
 	let index = Index::build(&[snapshot], &bytes).unwrap();
-	let found = index.attribute(Algorithm::SpanSa1, &[], answer, &bytes);
+	let found = index.attribute(Algorithm::SpanSa1, "", answer, &bytes);
 	assert_exact(&index, &found, answer);
 	assert_eq!(found.spans.len(), 1);
 	assert_eq!(
@@ -411,6 +475,23 @@ proptest! {
 		}
 		let ranges: Vec<(u32, u32)> = ends.into_iter().collect();
 		prop_assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{:?}", ranges);
+	}
+
+	#[test]
+	fn no_paid_span_should_stand_in_the_prompt(
+		contributions in prop::collection::vec(texts(), 1..6),
+		prompt in texts(),
+		answer in texts(),
+	) {
+		let (prompt, answer) = (prompt.concat(), answer.concat());
+		let index = built(&contributions);
+		let found = span_sa(&index, &prompt, &answer);
+		assert_exact(&index, &found, &answer);
+		for span in &found.spans {
+			let start = span.answer_offset as usize;
+			let text = &answer[start..start + span.length as usize];
+			prop_assert!(!prompt.contains(text), "{text:?} is in {prompt:?}");
+		}
 	}
 
 	#[test]

@@ -105,9 +105,10 @@ fn main() {
 			}
 			backend.close(sequence);
 			let answer = model.tokenizer.decode(&written).unwrap();
+			let asked = model.tokenizer.decode(&prompt).unwrap();
 			let found = trained
 				.index
-				.attribute(Algorithm::SpanSa1, &prompt, &answer, &|text| {
+				.attribute(Algorithm::SpanSa1, &asked, &answer, &|text| {
 					tokenize(&model.tokenizer, text)
 				});
 			println!("\n> {}\n{answer}", message.content);
