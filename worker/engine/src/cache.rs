@@ -1,9 +1,10 @@
 //! Adapters in memory: loaded just in time by one background thread, within a byte budget.
 //!
 //! Terms: a request *wants* its adapter from when it is queued until it takes a lease; a lease is a clone of the
-//! `Arc`. Neither wanted nor leased adapters are evicted, others go least recently used first. A load that finds no
-//! room waits until leases end; it never makes the scheduler wait. Besides the budget, at most one adapter file is
-//! in memory while it is read.
+//! `Arc`; a *pin* is the operator's wish to keep it. Neither wanted nor leased nor pinned adapters are evicted, others
+//! go least recently used first. A load that finds no room waits until leases end; it never makes the scheduler wait.
+//! Pins do not end by themselves, so what does not fit beside them is refused at once. Besides the budget, at most one
+//! adapter file is in memory while it is read.
 
 use std::{
 	collections::{HashMap, VecDeque},
@@ -32,6 +33,7 @@ enum Slot {
 struct Entry {
 	slot: Slot,
 	wanted: usize,
+	pinned: bool,
 	used: u64,
 }
 
@@ -44,6 +46,8 @@ pub struct CacheStats {
 	pub bytes: usize,
 	/// Most bytes there ever were.
 	pub peak_bytes: usize,
+	/// Bytes of pinned adapters.
+	pub pinned_bytes: usize,
 	/// Requests that found their adapter in memory.
 	pub hits: u64,
 	/// Requests that did not.
@@ -83,6 +87,14 @@ impl Shared {
 	}
 }
 
+impl Entry {
+	/// Whether it is in memory and nobody wants or leases it.
+	fn is_idle(&self) -> bool {
+		// Leases are cloned from leases, or from here under the lock, so a count of one stays one.
+		matches!(&self.slot, Slot::Ready(weights) if self.wanted == 0 && Arc::strong_count(weights) == 1)
+	}
+}
+
 impl State {
 	/// Evicts until `needed` bytes are free and reserves them; `false` (and nothing evicted) when leases forbid.
 	fn reserve(&mut self, needed: usize, budget: usize) -> bool {
@@ -90,7 +102,7 @@ impl State {
 			.entries
 			.iter()
 			.filter_map(|(key, entry)| match &entry.slot {
-				Slot::Ready(weights) if entry.wanted == 0 && Arc::strong_count(weights) == 1 => {
+				Slot::Ready(weights) if !entry.pinned && entry.is_idle() => {
 					Some((entry.used, *key, weights.bytes()))
 				}
 				_ => None,
@@ -105,14 +117,50 @@ impl State {
 			if self.stats.bytes + needed <= budget {
 				break;
 			}
-			self.entries.remove(&key);
-			self.stats.bytes -= bytes;
-			self.stats.resident -= 1;
+			self.drop_ready(&key, bytes);
 			self.stats.evictions += 1;
 		}
 		self.stats.bytes += needed;
 		self.stats.peak_bytes = self.stats.peak_bytes.max(self.stats.bytes);
 		true
+	}
+
+	/// Frees an adapter in memory that nobody holds.
+	fn drop_ready(&mut self, key: &AdapterKey, bytes: usize) {
+		self.entries.remove(key);
+		self.stats.bytes -= bytes;
+		self.stats.resident -= 1;
+	}
+
+	/// Pins an adapter that is in memory.
+	fn pin(&mut self, key: &AdapterKey, budget: usize) -> Result<(), AdapterError> {
+		let bytes = match self.entries.get(key) {
+			Some(entry) if entry.pinned => return Ok(()),
+			Some(Entry {
+				slot: Slot::Ready(weights),
+				..
+			}) => weights.bytes(),
+			_ => return Err(AdapterError::NotFound(key.folder())),
+		};
+		self.beside_pins(bytes, budget)?;
+		if let Some(entry) = self.entries.get_mut(key) {
+			entry.pinned = true;
+		}
+		self.stats.pinned_bytes += bytes;
+		Ok(())
+	}
+
+	/// [`AdapterError::PinsFillBudget`] if `needed` bytes cannot stand beside what is pinned.
+	fn beside_pins(&self, needed: usize, budget: usize) -> Result<(), AdapterError> {
+		let left = budget.saturating_sub(self.stats.pinned_bytes);
+		if needed > left {
+			return Err(AdapterError::PinsFillBudget {
+				bytes: needed,
+				left,
+				budget,
+			});
+		}
+		Ok(())
 	}
 
 	/// Whether anybody still waits for this load.
@@ -184,6 +232,7 @@ impl Cache {
 					Entry {
 						slot,
 						wanted: 1,
+						pinned: false,
 						used: clock,
 					},
 				);
@@ -204,6 +253,7 @@ impl Cache {
 		let entry = Entry {
 			slot: Slot::Loading { preload: true },
 			wanted: 0,
+			pinned: false,
 			used: state.clock,
 		};
 		state.entries.insert(*key, entry);
@@ -242,6 +292,80 @@ impl Cache {
 			}
 		}
 		self.shared.changed.notify_all();
+	}
+
+	/// Loads an adapter and keeps it in memory until [`Self::unpin`]. Blocks until it is loaded, at most for `wait`.
+	pub fn pin(&self, key: &AdapterKey, wait: Duration) -> Result<(), AdapterError> {
+		let deadline = Instant::now() + wait;
+		self.want(key);
+		let mut state = self.shared.lock();
+		let result = loop {
+			let slot = state.entries.get(key).map(|entry| &entry.slot);
+			match slot {
+				Some(Slot::Ready(_)) => break state.pin(key, self.shared.budget),
+				Some(Slot::Failed(error)) => break Err(error.clone()),
+				// Wanted entries stay until they are unwanted.
+				None => break Err(AdapterError::NotFound(key.folder())),
+				Some(Slot::Loading { .. }) => {}
+			}
+			let left = deadline.saturating_duration_since(Instant::now());
+			if left.is_zero() {
+				break Err(AdapterError::NoRoomYet(key.folder(), wait.as_secs()));
+			}
+			state = self
+				.shared
+				.changed
+				.wait_timeout(state, left)
+				.unwrap_or_else(PoisonError::into_inner)
+				.0;
+		};
+		drop(state);
+		self.unwant(key);
+		result
+	}
+
+	/// Lets go of a pinned adapter: it stays in memory until there is need for room.
+	pub fn unpin(&self, key: &AdapterKey) {
+		let mut state = self.shared.lock();
+		if let Some(entry) = state.entries.get_mut(key) {
+			if let (true, Slot::Ready(weights)) = (entry.pinned, &entry.slot) {
+				let bytes = weights.bytes();
+				entry.pinned = false;
+				state.stats.pinned_bytes -= bytes;
+			}
+		}
+		drop(state);
+		self.shared.changed.notify_all();
+	}
+
+	/// Frees an adapter that is in memory. One that is not there is no error.
+	pub fn unload(&self, key: &AdapterKey) -> Result<(), AdapterError> {
+		let mut state = self.shared.lock();
+		let Some(entry) = state.entries.get(key) else {
+			return Ok(());
+		};
+		if entry.pinned {
+			return Err(AdapterError::Pinned(key.folder()));
+		}
+		match &entry.slot {
+			Slot::Ready(weights) if entry.is_idle() => {
+				let bytes = weights.bytes();
+				state.drop_ready(key, bytes);
+			}
+			_ => return Err(AdapterError::InUse(key.folder())),
+		}
+		drop(state);
+		self.shared.changed.notify_all();
+		Ok(())
+	}
+
+	/// Pinned adapters.
+	pub fn pinned(&self) -> Vec<AdapterKey> {
+		let state = self.shared.lock();
+		let pinned = state.entries.iter().filter(|(_, entry)| entry.pinned);
+		let mut list: Vec<_> = pinned.map(|(key, _)| *key).collect();
+		list.sort_unstable();
+		list
 	}
 
 	/// To be called after leases ended: a load may find room now.
@@ -347,6 +471,8 @@ fn load_next(shared: &Shared) -> bool {
 		}
 	}
 	drop(state);
+	// Whoever pins waits for it here, the scheduler by its own signal.
+	shared.changed.notify_all();
 	(shared.ready)();
 	true
 }
@@ -372,6 +498,7 @@ fn load(
 		if !state.needed(key) {
 			return Ok(None);
 		}
+		state.beside_pins(needed, shared.budget)?;
 		state = shared
 			.changed
 			.wait_timeout(state, RETRY)

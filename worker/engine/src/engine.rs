@@ -4,6 +4,7 @@ use std::{
 	path::PathBuf,
 	sync::{atomic::Ordering, Arc, Mutex, PoisonError, Weak},
 	thread::JoinHandle,
+	time::Duration,
 };
 
 use futures::channel::mpsc;
@@ -24,6 +25,9 @@ use crate::{
 /// Stop texts a request may have, and bytes each may have.
 const MAX_STOPS: usize = 16;
 const MAX_STOP_BYTES: usize = 1024;
+
+/// How long pinning waits for running requests to leave room.
+const PIN_WAIT: Duration = Duration::from_secs(30);
 
 /// Settings of an engine.
 #[derive(Clone, Debug)]
@@ -338,6 +342,37 @@ impl Engine {
 	/// Loads an adapter in the background, if the budget has room. A failure is logged and counted.
 	pub fn preload(&self, key: &AdapterKey) {
 		self.inner.cache.preload(key);
+	}
+
+	/// Loads an adapter and keeps it in memory until [`Self::unpin`] or the engine ends: it is never evicted. Blocks
+	/// until it is loaded; not for use inside an async task.
+	///
+	/// # Errors
+	/// [`AdapterError::PinsFillBudget`] if it does not fit beside what is pinned already,
+	/// [`AdapterError::NoRoomYet`] if running requests hold the budget for too long, and those of a load.
+	pub fn pin(&self, key: &AdapterKey) -> Result<(), AdapterError> {
+		if !self.inner.store.contains(key) {
+			return Err(AdapterError::NotFound(key.folder()));
+		}
+		self.inner.cache.pin(key, PIN_WAIT)
+	}
+
+	/// Lets go of a pinned adapter. It stays in memory until another needs the room.
+	pub fn unpin(&self, key: &AdapterKey) {
+		self.inner.cache.unpin(key);
+	}
+
+	/// Pinned adapters.
+	pub fn pinned(&self) -> Vec<AdapterKey> {
+		self.inner.cache.pinned()
+	}
+
+	/// Frees the memory of an adapter that no request uses; the next request for it loads it again.
+	///
+	/// # Errors
+	/// [`AdapterError::InUse`], [`AdapterError::Pinned`].
+	pub fn unload(&self, key: &AdapterKey) -> Result<(), AdapterError> {
+		self.inner.cache.unload(key)
 	}
 
 	/// Stops: running requests finish as cancelled, waiting ones fail, later ones are refused. Returns when the

@@ -87,6 +87,27 @@ pub enum AdapterError {
 	/// More than the whole adapter budget.
 	#[error("the adapter needs {bytes} bytes of memory, the whole budget is {budget}; raise the adapter budget")]
 	OverBudget { bytes: usize, budget: usize },
+	/// More than pinned adapters leave of the budget: to load it, or to pin it too.
+	#[error(
+		"the adapter needs {bytes} bytes of memory, pinned adapters leave {left} of the budget of {budget}; \
+		 unpin one or raise the adapter budget"
+	)]
+	PinsFillBudget {
+		bytes: usize,
+		left: usize,
+		budget: usize,
+	},
+	/// No room was found in time: running requests hold the whole budget.
+	#[error(
+		"adapter {0} found no room within {1} s, because running requests hold the adapter budget; try again"
+	)]
+	NoRoomYet(String, u64),
+	/// A request runs on it or waits for it, or it is being loaded.
+	#[error("adapter {0} is in use; unload it when no request runs on it or waits for it")]
+	InUse(String),
+	/// It is kept in memory by hand.
+	#[error("adapter {0} is pinned; unpin it first")]
+	Pinned(String),
 	/// `adapter_config.json` is not what PEFT writes.
 	#[error("adapter_config.json: {0}")]
 	BadConfig(String),
@@ -123,6 +144,10 @@ impl AdapterError {
 			Self::HashMismatch { .. } => "adapter-hash-mismatch",
 			Self::TooLarge { .. } => "adapter-too-large",
 			Self::OverBudget { .. } => "adapter-over-budget",
+			Self::PinsFillBudget { .. } => "adapter-pins-fill-budget",
+			Self::NoRoomYet(..) => "adapter-no-room-yet",
+			Self::InUse(_) => "adapter-in-use",
+			Self::Pinned(_) => "adapter-pinned",
 			Self::BadConfig(_) => "adapter-bad-config",
 			Self::Unsupported(_) => "adapter-unsupported",
 			Self::Malformed(_) => "adapter-malformed",

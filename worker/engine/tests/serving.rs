@@ -309,6 +309,114 @@ fn eviction_during_traffic_should_break_nothing_and_keep_the_budget() {
 	assert_eq!(after.failures, before.failures);
 }
 
+/// Makes sure that pins of a test that failed do not fail the next one.
+struct Unpin<'a>(&'a Fixture);
+
+impl Drop for Unpin<'_> {
+	fn drop(&mut self) {
+		for key in self.0.engine.pinned() {
+			self.0.engine.unpin(&key);
+		}
+	}
+}
+
+#[test]
+fn pinned_adapter_should_never_be_evicted() {
+	let (_turn, f) = fixture();
+	let _unpin = Unpin(f);
+	let pinned = f.adapters[0];
+	f.engine.pin(&pinned).unwrap();
+	f.engine.pin(&pinned).unwrap();
+	assert_eq!(f.engine.pinned(), [pinned], "twice is once");
+	let before = f.engine.stats().adapters;
+	assert!(before.pinned_bytes > 0 && before.pinned_bytes <= before.bytes);
+	let traffic: Vec<_> = (0..15)
+		.map(|i| {
+			let adapter = Some(f.adapters[1 + i % 5]);
+			f.engine
+				.submit(request(&f.engine, "Name a fruit.", adapter, 4))
+				.unwrap()
+		})
+		.collect();
+	for stream in traffic {
+		stream.wait().unwrap();
+	}
+	let after = f.engine.stats().adapters;
+	assert!(after.evictions > before.evictions, "{after:?}");
+	assert!(f.engine.adapters().iter().any(|(key, _)| *key == pinned));
+	let ask = request(&f.engine, "Name a fruit.", Some(pinned), 4);
+	f.engine.submit(ask).unwrap().wait().unwrap();
+	let last = f.engine.stats().adapters;
+	assert_eq!((last.hits, last.misses), (after.hits + 1, after.misses));
+	f.engine.unpin(&pinned);
+	assert_eq!(f.engine.stats().adapters.pinned_bytes, 0);
+	f.engine.unpin(&pinned);
+	assert_eq!(f.engine.stats().adapters.pinned_bytes, 0, "twice is once");
+}
+
+#[test]
+fn pins_should_stay_within_the_budget_and_never_make_a_request_wait_forever() {
+	let (_turn, f) = fixture();
+	let _unpin = Unpin(f);
+	// The budget holds two and a half of the large ones.
+	f.engine.pin(&f.adapters[0]).unwrap();
+	f.engine.pin(&f.adapters[2]).unwrap();
+	let error = f.engine.pin(&f.adapters[4]).unwrap_err();
+	assert_eq!(error.code(), "adapter-pins-fill-budget", "{error}");
+	assert_eq!(f.engine.pinned().len(), 2);
+	let ask = |adapter: usize| {
+		let adapter = Some(f.adapters[adapter]);
+		let asked = request(&f.engine, "Name a fruit.", adapter, 2);
+		f.engine.submit(asked).unwrap().wait()
+	};
+	assert_eq!(ask(4).unwrap_err().code(), "adapter-pins-fill-budget");
+	ask(1).expect("a small one fits beside the pins");
+	ask(0).unwrap();
+	let error = f.engine.unload(&f.adapters[0]).unwrap_err();
+	assert_eq!(error.code(), "adapter-pinned");
+	f.engine.unpin(&f.adapters[0]);
+	ask(4).unwrap();
+	let unknown = AdapterKey {
+		weights: [7; 32],
+		config: [8; 32],
+	};
+	let error = f.engine.pin(&unknown).unwrap_err();
+	assert_eq!(error.code(), "adapter-not-found");
+	assert!(f.engine.stats().adapters.peak_bytes <= f.bytes * 5 / 2);
+}
+
+#[test]
+fn unload_should_free_an_idle_adapter_and_refuse_one_in_use() {
+	let (_turn, f) = fixture();
+	let adapter = f.adapters[3];
+	let allowance = Allowance::new(1);
+	let mut stream = f
+		.engine
+		.submit(Request {
+			allowance: Some(allowance.clone()),
+			..request(&f.engine, "Name a fruit.", Some(adapter), 3)
+		})
+		.unwrap();
+	assert!(matches!(
+		stream.next_blocking(),
+		Some(StreamEvent::Token { .. })
+	));
+	let error = f.engine.unload(&adapter).unwrap_err();
+	assert_eq!(error.code(), "adapter-in-use", "{error}");
+	allowance.raise(3);
+	stream.wait().unwrap();
+	until("unload", || f.engine.unload(&adapter).is_ok());
+	assert!(!f.engine.adapters().iter().any(|(key, _)| *key == adapter));
+	let before = f.engine.stats().adapters;
+	let resident: usize = f.engine.adapters().iter().map(|(_, bytes)| bytes).sum();
+	assert_eq!(before.bytes, resident, "its bytes are free");
+	f.engine.unload(&adapter).expect("twice is once");
+	let ask = request(&f.engine, "Name a fruit.", Some(adapter), 2);
+	f.engine.submit(ask).unwrap().wait().unwrap();
+	let after = f.engine.stats().adapters;
+	assert_eq!(after.loads, before.loads + 1, "it is loaded again");
+}
+
 #[test]
 fn bad_requests_should_be_refused_by_name() {
 	let (_turn, f) = fixture();
