@@ -155,7 +155,7 @@ impl Attributor {
 		}
 	}
 
-	/// Attributes `answer` to `prompt` by `algorithm`.
+	/// Attributes `answer` by `algorithm`; `prompt` are the prompt's tokens as the model read them.
 	pub async fn attribute(
 		&self,
 		loaded: Arc<Loaded>,
@@ -173,11 +173,12 @@ impl Attributor {
 		let generator = self.generator.clone();
 		tokio::task::spawn_blocking(move || {
 			let tokenize = |text: &str| generator.tokenize(text);
-			loaded
+			let prompt = generator.text(&prompt)?;
+			Ok(loaded
 				.index
-				.attribute(algorithm, &prompt, &answer, &tokenize)
+				.attribute(algorithm, &prompt, &answer, &tokenize))
 		})
 		.await
-		.map_err(|_| Refusal::Attribution("scoring the answer failed".into()))
+		.map_err(|_| Refusal::Attribution("scoring the answer failed".into()))?
 	}
 }

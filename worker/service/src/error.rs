@@ -144,12 +144,33 @@ pub enum Refusal {
 	/// No such receipt, report or adapter.
 	#[error("{0}")]
 	NotFound(String),
+	/// The call is the operator's and carries no token, or a wrong one.
+	#[error(
+		"this call is for the worker's operator: send the token in operator.token of its --data folder (or in \
+		 --operator-token-file) as metadata `authorization: Bearer <token>`"
+	)]
+	NotTheOperator,
+	/// There is no room for more files.
+	#[error(
+		"this worker's store of adapters is full ({0} bytes); use another provider, or ask its operator to \
+		 raise --store-quota"
+	)]
+	StoreFull(u64),
 	/// It takes a chain and the worker runs without one.
 	#[error(
 		"this worker runs with --offline: there is no chain, so there are no receipts and uploads"
 	)]
 	Offline,
 }
+
+/// Codes of the engine's errors that come from too much at once.
+const LOAD: [&str; 5] = [
+	"queue-full",
+	"shutting-down",
+	"adapter-in-use",
+	"adapter-no-room-yet",
+	"adapter-pins-fill-budget",
+];
 
 /// Whose doing a refusal is, for status codes and log levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +181,8 @@ pub enum Blame {
 	Payment,
 	/// Something named is not there.
 	Missing,
+	/// The caller has not shown who they are.
+	Caller,
 	/// Too much at once: later it works.
 	Load,
 	/// The worker or what it stands on: its operator should look.
@@ -199,6 +222,8 @@ impl Refusal {
 			Self::HashMismatch { .. } => "hash-mismatch",
 			Self::TooLarge { .. } => "too-large",
 			Self::NotFound(_) => "not-found",
+			Self::NotTheOperator => "not-the-operator",
+			Self::StoreFull(_) => "store-full",
 			Self::Offline => "offline",
 		}
 	}
@@ -228,12 +253,13 @@ impl Refusal {
 			Self::UnknownModel(_) | Self::AdapterMissing { .. } | Self::NotFound(_) => {
 				Blame::Missing
 			}
-			Self::LaneBusy(_) | Self::TooManyStreams(_) | Self::ClientGone | Self::ShuttingDown => {
-				Blame::Load
-			}
-			Self::Engine { code, .. } if *code == "queue-full" || *code == "shutting-down" => {
-				Blame::Load
-			}
+			Self::NotTheOperator => Blame::Caller,
+			Self::LaneBusy(_)
+			| Self::TooManyStreams(_)
+			| Self::StoreFull(_)
+			| Self::ClientGone
+			| Self::ShuttingDown => Blame::Load,
+			Self::Engine { code, .. } if LOAD.contains(code) => Blame::Load,
 			Self::Engine {
 				by_caller: true, ..
 			} => Blame::Request,
@@ -249,6 +275,7 @@ impl Refusal {
 			Blame::Request => 400,
 			Blame::Payment => 402,
 			Blame::Missing => 404,
+			Blame::Caller => 401,
 			Blame::Load if matches!(self, Self::ShuttingDown) => 503,
 			Blame::Load => 429,
 			Blame::Worker => 500,
@@ -261,6 +288,7 @@ impl Refusal {
 			Blame::Request => tonic::Code::InvalidArgument,
 			Blame::Payment => tonic::Code::FailedPrecondition,
 			Blame::Missing => tonic::Code::NotFound,
+			Blame::Caller => tonic::Code::Unauthenticated,
 			Blame::Load if matches!(self, Self::ShuttingDown) => tonic::Code::Unavailable,
 			Blame::Load => tonic::Code::ResourceExhausted,
 			Blame::Worker => tonic::Code::Internal,

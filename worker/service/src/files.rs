@@ -5,6 +5,9 @@
 //! folder then gets its name in one step. The attribution index lies beside the folders as
 //! `index-<SHA-256>.bin`. So every path follows from the hashes of what is in it, and no upload for
 //! one adapter can touch the files of another.
+//!
+//! All of it together stays within a quota. What is in the folder is measured now and then and counted
+//! in between, so files that others put there count too, if a little late.
 
 use crate::error::Refusal;
 use openledger_engine::{
@@ -14,10 +17,15 @@ use openledger_engine::{
 use openledger_primitives::Hash;
 use sha2::{Digest, Sha256};
 use std::{
+	collections::HashSet,
 	fs::{self, File},
 	io::{Read, Write},
 	path::{Path, PathBuf},
-	sync::atomic::{AtomicU64, Ordering},
+	sync::{
+		atomic::{AtomicU64, Ordering},
+		Arc, Mutex, PoisonError,
+	},
+	time::{Duration, Instant, SystemTime},
 };
 
 /// Name of the attribution index's file, as uploads call it.
@@ -25,6 +33,12 @@ pub const INDEX_FILE: &str = "index.bin";
 
 /// Most bytes of `adapter_config.json`.
 const MAX_CONFIG: u64 = 1 << 20;
+
+/// How long a measurement of the folder is believed.
+const MEASURED: Duration = Duration::from_secs(60);
+
+/// How old what is left of an upload must be to be nobody's.
+const LEFTOVER: Duration = Duration::from_secs(3600);
 
 /// The hashes an adapter is registered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +66,73 @@ impl Registered {
 pub struct Files {
 	root: PathBuf,
 	limit: u64,
+	room: Arc<Room>,
+	measured: Mutex<Option<Instant>>,
 	next: AtomicU64,
+}
+
+/// The bytes that are there, and how many may be.
+#[derive(Debug)]
+struct Room {
+	quota: u64,
+	used: AtomicU64,
+}
+
+impl Room {
+	fn take(&self, bytes: u64) -> Result<(), Refusal> {
+		let more = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.quota);
+		self.used
+			.fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+			.map(drop)
+			.map_err(|_| Refusal::StoreFull(self.quota))
+	}
+
+	fn give(&self, bytes: u64) {
+		let less = |used: u64| Some(used.saturating_sub(bytes));
+		let _always = self
+			.used
+			.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+	}
+}
+
+/// Something in the folder that could make room.
+struct Candidate {
+	used: SystemTime,
+	path: PathBuf,
+	bytes: u64,
+}
+
+/// Bytes of a file, or of the files in a folder, and when the newest was last read or written.
+fn size_and_use(path: &Path) -> (u64, SystemTime) {
+	let of = |path: &Path| {
+		let meta = fs::symlink_metadata(path)
+			.ok()
+			.filter(fs::Metadata::is_file)?;
+		let times = [meta.accessed(), meta.modified()];
+		let used = times.into_iter().filter_map(Result::ok).max();
+		Some((meta.len(), used.unwrap_or(SystemTime::UNIX_EPOCH)))
+	};
+	let inside = fs::read_dir(path).into_iter().flatten().flatten();
+	inside
+		.filter_map(|entry| of(&entry.path()))
+		.chain(of(path))
+		.fold(
+			(0, SystemTime::UNIX_EPOCH),
+			|(bytes, newest), (more, used)| (bytes.saturating_add(more), newest.max(used)),
+		)
+}
+
+/// Whether the store itself gives such names: nothing else is ever deleted.
+fn is_ours(name: &str) -> bool {
+	let hashes = |text: &str, count: usize| {
+		let parts: Vec<&str> = text.split('-').collect();
+		let is_hash = |part: &&str| part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit());
+		parts.len() == count && parts.iter().all(is_hash)
+	};
+	let index = name
+		.strip_prefix("index-")
+		.and_then(|rest| rest.strip_suffix(".bin"));
+	index.is_some_and(|hash| hashes(hash, 1)) || hashes(name, 2)
 }
 
 fn disk(path: &Path, error: std::io::Error) -> Refusal {
@@ -72,8 +152,92 @@ impl Files {
 		Self {
 			root,
 			limit,
+			room: Arc::new(Room {
+				quota: u64::MAX,
+				used: AtomicU64::new(0),
+			}),
+			measured: Mutex::default(),
 			next: AtomicU64::new(0),
 		}
+	}
+
+	/// The same with at most `quota` bytes in all; 0 for no limit.
+	pub fn with_quota(self, quota: u64) -> Self {
+		let quota = if quota == 0 { u64::MAX } else { quota };
+		Self {
+			room: Arc::new(Room {
+				quota,
+				used: AtomicU64::new(0),
+			}),
+			..self
+		}
+	}
+
+	/// Counts what is in the folder, unless that was done just now.
+	fn measure(&self, always: bool) {
+		let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+		if !always && measured.is_some_and(|at| at.elapsed() < MEASURED) {
+			return;
+		}
+		let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+		let used = entries.map(|entry| size_and_use(&entry.path()).0);
+		self.room.used.store(used.sum(), Ordering::Release);
+		*measured = Some(Instant::now());
+	}
+
+	/// Deletes what none of `needed` needs, what was not used for longest first, until there are `bytes`
+	/// free or nothing is left to delete; how many bytes were freed. Folders that others named stay.
+	pub fn make_room(&self, bytes: u64, needed: &[Registered]) -> u64 {
+		self.measure(true);
+		let keep: HashSet<String> = needed
+			.iter()
+			.flat_map(|registered| {
+				let folder = registered.key().folder();
+				let index = format!("index-{}.bin", hex::encode(registered.index.0));
+				[format!(".incoming-{folder}"), folder, index]
+			})
+			.collect();
+		let now = SystemTime::now();
+		let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+		let mut candidates: Vec<Candidate> = entries
+			.filter_map(|entry| {
+				let path = entry.path();
+				let name = path.file_name()?.to_str()?.to_owned();
+				if keep.contains(&name) {
+					return None;
+				}
+				let (bytes, used) = size_and_use(&path);
+				let old = now.duration_since(used).is_ok_and(|age| age > LEFTOVER);
+				let leftover = name.starts_with(".upload-") || name.starts_with(".incoming-");
+				let may_go = is_ours(&name) || (leftover && old);
+				may_go.then_some(Candidate { used, path, bytes })
+			})
+			.collect();
+		candidates.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
+		let mut freed: u64 = 0;
+		for Candidate {
+			path, bytes: size, ..
+		} in candidates
+		{
+			let used = self.room.used.load(Ordering::Acquire);
+			if used.saturating_add(bytes) <= self.room.quota {
+				break;
+			}
+			let deleted = if path.is_dir() {
+				fs::remove_dir_all(&path)
+			} else {
+				fs::remove_file(&path)
+			};
+			match deleted {
+				Ok(()) => {
+					tracing::info!(path = %path.display(), bytes = size, "deleted to make room");
+					self.room.give(size);
+					freed = freed.saturating_add(size);
+				}
+				Err(error) => tracing::warn!(path = %path.display(), %error, "cannot be deleted"),
+			}
+		}
+		freed
 	}
 
 	/// Where the index with this hash is.
@@ -109,7 +273,7 @@ impl Files {
 			.sum()
 	}
 
-	/// Begins to receive a file.
+	/// Begins to receive a file. Reads the folder now and then: not for use inside an async task.
 	pub fn receive(&self, registered: &Registered, file: &str) -> Result<Incoming, Refusal> {
 		let (name, expected, limit) = match file {
 			WEIGHTS_FILE => (WEIGHTS_FILE, registered.weights, self.limit),
@@ -121,6 +285,7 @@ impl Files {
 				)))
 			}
 		};
+		self.measure(false);
 		let number = self.next.fetch_add(1, Ordering::Relaxed);
 		let path = self
 			.root
@@ -131,6 +296,8 @@ impl Files {
 			expected,
 			limit,
 			registered: *registered,
+			room: self.room.clone(),
+			kept: false,
 			written: 0,
 			hasher: Sha256::new(),
 			file: handle,
@@ -139,7 +306,7 @@ impl Files {
 	}
 
 	/// Puts a file that came whole and right where it belongs.
-	pub fn finish(&self, incoming: Incoming) -> Result<(), Refusal> {
+	pub fn finish(&self, mut incoming: Incoming) -> Result<(), Refusal> {
 		let found = Hash::from(<[u8; 32]>::from(incoming.hasher.clone().finalize()));
 		if found != incoming.expected {
 			return Err(Refusal::HashMismatch {
@@ -167,7 +334,10 @@ impl Files {
 		};
 		// What is there and whole stays; only a damaged file is replaced.
 		if hash_of(&place) != Some(incoming.expected) {
+			let replaced = fs::metadata(&place).map_or(0, |meta| meta.len());
 			fs::rename(&incoming.path, &place).map_err(|error| disk(&place, error))?;
+			self.room.give(replaced);
+			incoming.kept = true;
 		}
 		let whole = [WEIGHTS_FILE, CONFIG_FILE]
 			.iter()
@@ -221,6 +391,8 @@ pub struct Incoming {
 	expected: Hash,
 	limit: u64,
 	registered: Registered,
+	room: Arc<Room>,
+	kept: bool,
 	written: u64,
 	hasher: Sha256,
 	file: File,
@@ -229,14 +401,20 @@ pub struct Incoming {
 
 impl Incoming {
 	/// Takes the next bytes.
+	///
+	/// # Errors
+	/// [`Refusal::StoreFull`] takes nothing: it can be tried again once there is room.
 	pub fn write(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-		self.written = self.written.saturating_add(bytes.len() as u64);
-		if self.written > self.limit {
+		let length = bytes.len() as u64;
+		let written = self.written.saturating_add(length);
+		if written > self.limit {
 			return Err(Refusal::TooLarge {
 				what: self.name.to_owned(),
 				limit: self.limit,
 			});
 		}
+		self.room.take(length)?;
+		self.written = written;
 		self.hasher.update(bytes);
 		self.file
 			.write_all(bytes)
@@ -248,6 +426,9 @@ impl Drop for Incoming {
 	fn drop(&mut self) {
 		// It was renamed if it came whole, so there may be nothing to remove.
 		let _gone = fs::remove_file(&self.path);
+		if !self.kept {
+			self.room.give(self.written);
+		}
 	}
 }
 
@@ -351,6 +532,72 @@ mod tests {
 		assert!(files.read_index(&registered().index, 100).is_ok());
 		let error = files.read_index(&registered().index, 4).unwrap_err();
 		assert_eq!(error.code(), "too-large");
+	}
+
+	fn used(files: &Files) -> u64 {
+		files.room.used.load(Ordering::Acquire)
+	}
+
+	#[test]
+	fn a_full_store_should_refuse_more_and_count_every_byte() {
+		let folder = tempfile::tempdir().unwrap();
+		fs::write(folder.path().join("of-the-operator"), b"1234").unwrap();
+		let files = Files::new(folder.path().into(), 100).with_quota(20);
+		send(&files, WEIGHTS_FILE, b"weights").unwrap();
+		assert_eq!(used(&files), 4 + 7);
+		send(&files, WEIGHTS_FILE, b"weights").unwrap();
+		assert_eq!(used(&files), 4 + 7, "what is there counts once");
+		let error = send(&files, CONFIG_FILE, b"0123456789").unwrap_err();
+		assert_eq!(error.code(), "store-full", "{error}");
+		assert_eq!(used(&files), 4 + 7, "what was refused leaves nothing");
+		send(&files, CONFIG_FILE, b"config").unwrap();
+		assert_eq!(used(&files), 4 + 7 + 6);
+		send(&files, INDEX_FILE, b"index").unwrap_err();
+		files.measure(true);
+		assert_eq!(used(&files), 4 + 7 + 6);
+		let unbounded = Files::new(folder.path().into(), 100).with_quota(0);
+		send(&unbounded, INDEX_FILE, b"index").unwrap();
+	}
+
+	#[test]
+	fn room_should_be_made_by_what_no_adapter_needs_least_recently_used_first() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Files::new(folder.path().into(), 100).with_quota(40);
+		for (name, bytes) in [
+			(WEIGHTS_FILE, &b"weights"[..]),
+			(CONFIG_FILE, b"config"),
+			(INDEX_FILE, b"index"),
+		] {
+			send(&files, name, bytes).unwrap();
+		}
+		let stale = |name: String, hours: u64| {
+			let path = folder.path().join(name);
+			fs::write(&path, b"0123456789").unwrap();
+			let then = SystemTime::now() - Duration::from_secs(3600 * hours);
+			let times = fs::FileTimes::new().set_accessed(then).set_modified(then);
+			File::open(&path).unwrap().set_times(times).unwrap();
+			path
+		};
+		let hash = |byte: char| byte.to_string().repeat(64);
+		let newer = stale(format!("index-{}.bin", hash('a')), 2);
+		let older = stale(format!("index-{}.bin", hash('b')), 5);
+		let theirs = stale("my-adapter".into(), 9);
+		let leftover = stale(".upload-1-1".into(), 8);
+		// 18 bytes of the adapter, 10 of the operator's own file; of 30 more, 12 fit.
+		assert_eq!(files.make_room(2, &[registered()]), 20);
+		assert!(!leftover.exists() && !older.exists());
+		assert!(newer.exists() && theirs.exists());
+		assert_eq!(files.missing(&registered()), None);
+		assert_eq!(files.make_room(40, &[registered()]), 10);
+		assert!(!newer.exists() && theirs.exists());
+		assert_eq!(
+			files.missing(&registered()),
+			None,
+			"what is needed never goes"
+		);
+		assert_eq!(files.make_room(40, &[]), 18);
+		assert_eq!(files.missing(&registered()), Some(WEIGHTS_FILE));
+		assert!(theirs.exists());
 	}
 
 	#[test]

@@ -17,6 +17,8 @@ pub trait Generator: Send + Sync + 'static {
 	fn prompt(&self, text: &str) -> Result<Vec<u32>, Refusal>;
 	/// Tokens of a text with the bytes each stands for, without special tokens.
 	fn tokenize(&self, text: &str) -> Vec<Token>;
+	/// The text of a prompt's tokens; special tokens leave no trace.
+	fn text(&self, tokens: &[u32]) -> Result<String, Refusal>;
 	/// Most tokens of prompt and answer together.
 	fn context(&self) -> usize;
 	/// Begins an answer; dropping the stream cancels it.
@@ -27,10 +29,12 @@ pub trait Generator: Send + Sync + 'static {
 	fn resident(&self) -> Vec<(AdapterKey, usize)>;
 	/// Loads an adapter ahead of use.
 	fn preload(&self, key: &AdapterKey);
-	/// Keeps an adapter in memory, or stops doing so; `false` if this engine cannot.
-	fn pin(&self, key: &AdapterKey, pinned: bool) -> bool;
-	/// Drops an adapter that nobody uses from memory; `false` if this engine cannot.
-	fn unload(&self, key: &AdapterKey) -> bool;
+	/// Keeps an adapter in memory, or stops doing so. Blocks until it is loaded.
+	fn pin(&self, key: &AdapterKey, pinned: bool) -> Result<(), Refusal>;
+	/// Adapters that are kept in memory.
+	fn pinned(&self) -> Vec<AdapterKey>;
+	/// Drops an adapter that nobody uses from memory.
+	fn unload(&self, key: &AdapterKey) -> Result<(), Refusal>;
 	/// Whether the adapter's files can be used with the base model.
 	fn check_adapter(&self, key: &AdapterKey) -> Result<(), Refusal>;
 	/// Folder of the adapter store.
@@ -50,6 +54,7 @@ impl From<EngineError> for Refusal {
 				| EngineError::UnknownToken(_)
 				| EngineError::BadSampling { .. }
 				| EngineError::Model(ModelError::Template(_))
+				| EngineError::Adapter(AdapterError::Pinned(_))
 		);
 		match error {
 			EngineError::PromptTooLong { prompt, limit } => Self::PromptTooLong { prompt, limit },
@@ -94,6 +99,10 @@ impl Generator for Engine {
 		})
 	}
 
+	fn text(&self, tokens: &[u32]) -> Result<String, Refusal> {
+		Ok(self.tokenizer().decode(tokens)?)
+	}
+
 	fn context(&self) -> usize {
 		self.max_context()
 	}
@@ -114,12 +123,20 @@ impl Generator for Engine {
 		Engine::preload(self, key);
 	}
 
-	fn pin(&self, _key: &AdapterKey, _pinned: bool) -> bool {
-		false
+	fn pin(&self, key: &AdapterKey, pinned: bool) -> Result<(), Refusal> {
+		if pinned {
+			return Ok(Engine::pin(self, key)?);
+		}
+		self.unpin(key);
+		Ok(())
 	}
 
-	fn unload(&self, _key: &AdapterKey) -> bool {
-		false
+	fn pinned(&self) -> Vec<AdapterKey> {
+		Engine::pinned(self)
+	}
+
+	fn unload(&self, key: &AdapterKey) -> Result<(), Refusal> {
+		Ok(Engine::unload(self, key)?)
 	}
 
 	fn check_adapter(&self, key: &AdapterKey) -> Result<(), Refusal> {

@@ -5,14 +5,17 @@ use crate::{
 	catalog::{registered, ServedAdapter},
 	error::Refusal,
 	files::{Incoming, Registered},
+	generator::Generator,
 	payee::Payee,
 	reporter::payouts_of,
-	store::{EpochReport, ReceiptRecord},
+	store::ReceiptRecord,
+	trees::{Reports, Shown},
 	worker::{Input, Mode, Wanted, Worker},
 };
 use codec::Encode;
+use openledger_client::types::AdapterState;
 use openledger_engine::{AdapterKey, Sampling};
-use openledger_primitives::{report::receipts_tree, Hash};
+use openledger_primitives::Hash;
 use openledger_proto::v1::{
 	adapters_server::Adapters, get_receipt_request::Key, inference_server::Inference,
 	quote_request, receipts_server::Receipts, upload_request, AdapterRequest, AdapterStatus,
@@ -31,6 +34,12 @@ const FRAMES: usize = 64;
 /// Files that are received at a time.
 const UPLOADS: usize = 4;
 
+/// Receipts and reports that are looked up at a time.
+const LOOKUPS: usize = 4;
+
+/// Bytes to free when the store is full, so that it need not be done again for every frame.
+const ROOM: u64 = 256 << 20;
+
 /// How long a sender may pause within a file.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -39,6 +48,14 @@ const PAUSE: Duration = Duration::from_secs(30);
 pub struct Services {
 	worker: Arc<Worker>,
 	uploads: Arc<Semaphore>,
+	lookups: Arc<Semaphore>,
+	reports: Arc<Reports>,
+}
+
+/// What is in the engine's memory.
+struct Memory {
+	resident: HashSet<AdapterKey>,
+	pinned: HashSet<AdapterKey>,
 }
 
 impl Services {
@@ -47,6 +64,8 @@ impl Services {
 		Self {
 			worker,
 			uploads: Arc::new(Semaphore::new(UPLOADS)),
+			lookups: Arc::new(Semaphore::new(LOOKUPS)),
+			reports: Arc::default(),
 		}
 	}
 
@@ -123,7 +142,7 @@ impl Services {
 		model: &str,
 		id: Option<u32>,
 		hashes: &Registered,
-		memory: &HashSet<AdapterKey>,
+		memory: &Memory,
 	) -> AdapterStatus {
 		let offline = id.is_none();
 		let missing = self
@@ -131,7 +150,7 @@ impl Services {
 			.files
 			.missing(hashes)
 			.filter(|file| !(offline && *file == crate::files::INDEX_FILE));
-		let tier = if memory.contains(&hashes.key()) {
+		let tier = if memory.resident.contains(&hashes.key()) {
 			"memory"
 		} else if missing.is_some() {
 			"missing"
@@ -145,17 +164,17 @@ impl Services {
 			config: hashes.config.0.to_vec(),
 			bytes: self.worker.files.bytes(hashes),
 			tier: tier.to_owned(),
-			pinned: false,
+			pinned: memory.pinned.contains(&hashes.key()),
 		}
 	}
 
-	fn memory(&self) -> HashSet<AdapterKey> {
-		self.worker
-			.generator
-			.resident()
-			.into_iter()
-			.map(|(key, _)| key)
-			.collect()
+	fn memory(&self) -> Memory {
+		let generator = &self.worker.generator;
+		let resident = generator.resident().into_iter().map(|(key, _)| key);
+		Memory {
+			resident: resident.collect(),
+			pinned: generator.pinned().into_iter().collect(),
+		}
 	}
 
 	async fn list_all(&self) -> Result<Vec<AdapterStatus>, Refusal> {
@@ -188,12 +207,14 @@ impl Services {
 		}
 	}
 
-	/// What is done with an adapter in memory: `None` loads it, `Some` asks the engine.
-	async fn act(
+	/// Does what the operator wants with an adapter in memory, which may take as long as loading it.
+	async fn act<T>(
 		&self,
+		request: &Request<T>,
 		model: &str,
-		act: impl FnOnce(&Worker, &AdapterKey) -> Result<(), Refusal>,
+		act: impl FnOnce(&dyn Generator, &AdapterKey) -> Result<(), Refusal> + Send + 'static,
 	) -> Result<AdapterStatus, Refusal> {
+		self.worker.operator.check(request.metadata())?;
 		let (id, hashes) = self.adapter(model).await?;
 		let memory = self.memory();
 		let before = self.status(model, id, &hashes, &memory);
@@ -208,7 +229,10 @@ impl Services {
 				file,
 			});
 		}
-		act(&self.worker, &hashes.key())?;
+		let generator = self.worker.generator.clone();
+		tokio::task::spawn_blocking(move || act(&*generator, &hashes.key()))
+			.await
+			.map_err(|_| Refusal::Store("the engine did not answer".into()))??;
 		Ok(self.status(model, id, &hashes, &self.memory()))
 	}
 
@@ -240,22 +264,20 @@ impl Services {
 						return Err(Refusal::OtherBase(start.model));
 					}
 					let hashes = registered(&adapter);
-					current = Some(self.worker.files.receive(&hashes, &start.file)?);
+					let files = self.worker.files.clone();
+					let received =
+						tokio::task::spawn_blocking(move || files.receive(&hashes, &start.file));
+					let received = received
+						.await
+						.map_err(|_| Refusal::Store("opening the file failed".into()))?;
+					current = Some(received?);
 					model = Some((start.model, adapter.id, hashes));
 				}
 				Some(upload_request::Frame::Data(bytes)) => {
-					let mut incoming = current.take().ok_or_else(|| {
+					let incoming = current.take().ok_or_else(|| {
 						Refusal::BadRequest("bytes came before `start` named their file".into())
 					})?;
-					let written = tokio::task::spawn_blocking(move || {
-						incoming.write(&bytes)?;
-						Ok::<_, Refusal>(incoming)
-					});
-					current = Some(
-						written
-							.await
-							.map_err(|_| Refusal::Store("writing the file failed".into()))??,
-					);
+					current = Some(self.write(&payee, incoming, bytes).await?);
 				}
 				None => return Err(Refusal::BadRequest("a frame without content".into())),
 			}
@@ -274,6 +296,36 @@ impl Services {
 		Ok(self.status(&name, Some(id), &hashes, &self.memory()))
 	}
 
+	/// Writes the next bytes of a file; when the store is full, what no active adapter needs makes room.
+	async fn write(
+		&self,
+		payee: &Payee,
+		mut incoming: Incoming,
+		bytes: Vec<u8>,
+	) -> Result<Incoming, Refusal> {
+		let failed = |_| Refusal::Store("writing the file failed".into());
+		let written = tokio::task::spawn_blocking(move || {
+			let result = incoming.write(&bytes);
+			(incoming, bytes, result)
+		});
+		let (mut incoming, bytes, result) = written.await.map_err(failed)?;
+		match result {
+			Err(Refusal::StoreFull(_)) => {}
+			result => return result.map(|()| incoming),
+		}
+		let mut needed = payee.view.chain().adapters(payee.block()?.hash).await?;
+		needed.retain(|adapter| adapter.state == AdapterState::Active);
+		let files = self.worker.files.clone();
+		let again = tokio::task::spawn_blocking(move || {
+			let needed: Vec<Registered> = needed.iter().map(registered).collect();
+			let room = (bytes.len() as u64).max(ROOM);
+			files.make_room(room, &needed);
+			incoming.write(&bytes)?;
+			Ok(incoming)
+		});
+		again.await.map_err(failed)?
+	}
+
 	async fn finish(&self, incoming: Option<Incoming>) -> Result<(), Refusal> {
 		let Some(incoming) = incoming else {
 			return Ok(());
@@ -284,6 +336,22 @@ impl Services {
 			.map_err(|_| Refusal::Store("writing the file failed".into()))??;
 		self.worker.metrics.upload();
 		Ok(())
+	}
+
+	/// Looks something up off the tasks that stream answers, a few at a time.
+	async fn lookup<T: Send + 'static>(
+		&self,
+		look: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+	) -> Result<T, Refusal> {
+		let _turn = self
+			.lookups
+			.acquire()
+			.await
+			.map_err(|_| Refusal::ShuttingDown)?;
+		let services = self.clone();
+		tokio::task::spawn_blocking(move || look(&services))
+			.await
+			.map_err(|_| Refusal::Store("reading the store failed".into()))?
 	}
 
 	fn detail(&self, request: GetReceiptRequest) -> Result<ReceiptDetail, Refusal> {
@@ -303,7 +371,7 @@ impl Services {
 		let record = payee.store.receipt(&digest)?.ok_or_else(unknown)?;
 		let mut earned = Vec::new();
 		for (epoch, paid) in payee.store.earnings_of(&record)? {
-			let report = payee.store.epoch(epoch)?.and_then(|record| record.report);
+			let report = self.reports.get(&payee.store, epoch)?;
 			let mut entry = Earned {
 				epoch,
 				paid: paid.to_string(),
@@ -324,11 +392,11 @@ impl Services {
 
 	fn report_of(&self, epoch: u32) -> Result<ReportDetail, Refusal> {
 		let payee = self.payee()?;
-		let report = payee
-			.store
-			.epoch(epoch)?
-			.and_then(|record| record.report)
+		let shown = self
+			.reports
+			.get(&payee.store, epoch)?
 			.ok_or_else(|| Refusal::NotFound(format!("epoch {epoch} is not reported")))?;
+		let report = &shown.report;
 		Ok(ReportDetail {
 			receipts: report.receipts.encode(),
 			payouts: report.payouts.encode(),
@@ -344,23 +412,17 @@ fn place(
 	payee: &Payee,
 	digest: &Hash,
 	record: &ReceiptRecord,
-	report: &EpochReport,
+	shown: &Shown,
 	entry: &mut Earned,
 ) -> Result<(), Refusal> {
-	let Some(position) = report
-		.receipt_leaves
-		.iter()
-		.position(|leaf| leaf.receipt == *digest)
-	else {
+	let Some(index) = shown.position(digest) else {
 		return Ok(());
 	};
 	let wrong = |error: String| Refusal::Store(format!("the report cannot be shown: {error}"));
-	let leaves =
-		payouts_of(payee, report, position, record).map_err(|error| wrong(error.to_string()))?;
-	let index = u32::try_from(position).map_err(|error| wrong(error.to_string()))?;
-	let proof = receipts_tree(&report.receipt_leaves)
-		.and_then(|tree| tree.proof(index))
+	let position = usize::try_from(index).map_err(|error| wrong(error.to_string()))?;
+	let leaves = payouts_of(payee, &shown.report, position, record)
 		.map_err(|error| wrong(error.to_string()))?;
+	let proof = shown.proof(index)?;
 	entry.payouts = leaves.iter().map(Encode::encode).collect();
 	entry.reported = true;
 	entry.index = index;
@@ -422,9 +484,9 @@ impl Adapters for Services {
 		&self,
 		request: Request<AdapterRequest>,
 	) -> Result<Response<AdapterStatus>, Status> {
-		let model = request.into_inner().model;
-		let loaded = self.act(&model, |worker, key| {
-			worker.generator.preload(key);
+		let model = request.get_ref().model.clone();
+		let loaded = self.act(&request, &model, |generator, key| {
+			generator.preload(key);
 			Ok(())
 		});
 		self.answered(loaded.await, "adapters.load")
@@ -434,30 +496,19 @@ impl Adapters for Services {
 		&self,
 		request: Request<PinAdapterRequest>,
 	) -> Result<Response<AdapterStatus>, Status> {
-		let PinAdapterRequest { model, pinned } = request.into_inner();
-		let done = self.act(&model, |worker, key| {
-			if worker.generator.pin(key, pinned) {
-				Ok(())
-			} else {
-				Err(unsupported("pin"))
-			}
+		let PinAdapterRequest { model, pinned } = request.get_ref().clone();
+		let done = self.act(&request, &model, move |generator, key| {
+			generator.pin(key, pinned)
 		});
-		let done = done.await.map(|status| AdapterStatus { pinned, ..status });
-		self.answered(done, "adapters.pin")
+		self.answered(done.await, "adapters.pin")
 	}
 
 	async fn unload(
 		&self,
 		request: Request<AdapterRequest>,
 	) -> Result<Response<AdapterStatus>, Status> {
-		let model = request.into_inner().model;
-		let done = self.act(&model, |worker, key| {
-			if worker.generator.unload(key) {
-				Ok(())
-			} else {
-				Err(unsupported("unload"))
-			}
-		});
+		let model = request.get_ref().model.clone();
+		let done = self.act(&request, &model, |generator, key| generator.unload(key));
 		self.answered(done.await, "adapters.unload")
 	}
 
@@ -469,28 +520,23 @@ impl Adapters for Services {
 	}
 }
 
-fn unsupported(what: &str) -> Refusal {
-	Refusal::BadRequest(format!(
-		"this engine cannot {what} an adapter by hand: it keeps the most recently used ones in memory"
-	))
-}
-
 #[async_trait]
 impl Receipts for Services {
 	async fn get(
 		&self,
 		request: Request<GetReceiptRequest>,
 	) -> Result<Response<ReceiptDetail>, Status> {
-		self.answered(self.detail(request.into_inner()), "receipts.get")
+		let request = request.into_inner();
+		let found = self.lookup(move |services| services.detail(request));
+		self.answered(found.await, "receipts.get")
 	}
 
 	async fn report(
 		&self,
 		request: Request<ReportRequest>,
 	) -> Result<Response<ReportDetail>, Status> {
-		self.answered(
-			self.report_of(request.into_inner().epoch),
-			"receipts.report",
-		)
+		let epoch = request.into_inner().epoch;
+		let found = self.lookup(move |services| services.report_of(epoch));
+		self.answered(found.await, "receipts.report")
 	}
 }

@@ -60,6 +60,7 @@ fn error_body(refusal: &Refusal) -> Value {
 		Blame::Request => "invalid_request_error",
 		Blame::Payment => "insufficient_quota",
 		Blame::Missing => "not_found_error",
+		Blame::Caller => "authentication_error",
 		Blame::Load => "rate_limit_error",
 		Blame::Worker => "server_error",
 	};

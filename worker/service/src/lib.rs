@@ -46,6 +46,7 @@ pub mod grpc;
 pub mod http;
 pub mod meter;
 pub mod metrics;
+pub mod operator;
 pub mod payee;
 pub mod payments;
 pub mod redeemer;
@@ -53,6 +54,7 @@ pub mod reporter;
 pub mod serve;
 pub mod settings;
 pub mod store;
+pub mod trees;
 pub mod view;
 pub mod worker;
 

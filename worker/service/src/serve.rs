@@ -11,6 +11,7 @@ use crate::{
 	http,
 	meter::Meter,
 	metrics::Metrics,
+	operator::Operator,
 	payee::Payee,
 	redeemer::Redeemer,
 	reporter::Reporter,
@@ -84,7 +85,9 @@ pub async fn start(settings: Serve) -> Result<Running> {
 	let engine = load(&settings).await?;
 	let generator: Arc<dyn Generator> = Arc::new(engine.clone());
 	let limit = settings.max_upload.saturating_mul(1 << 20);
-	let files = Arc::new(Files::new(generator.store(), limit));
+	let quota = settings.store_quota.saturating_mul(1 << 20);
+	let files = Arc::new(Files::new(generator.store(), limit).with_quota(quota));
+	let operator = Operator::open(&settings)?;
 	let budget = settings.index_budget.saturating_mul(MIB);
 	let attributor = Arc::new(Attributor::new(files.clone(), generator.clone(), budget));
 	let limits = Limits {
@@ -129,6 +132,7 @@ pub async fn start(settings: Serve) -> Result<Running> {
 		attributor,
 		metrics: metrics.clone(),
 		limits,
+		operator,
 		mode,
 		places: places.clone(),
 		stop: stopping.clone(),

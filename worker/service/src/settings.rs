@@ -57,6 +57,11 @@ pub struct Serve {
 	)]
 	pub data: PathBuf,
 
+	/// File with the token for the operator's calls (load, pin, unload); otherwise operator.token in the
+	/// data folder, which is made at the first start
+	#[arg(long, value_name = "FILE", env = "OPENLEDGER_OPERATOR_TOKEN_FILE")]
+	pub operator_token_file: Option<PathBuf>,
+
 	/// The node to work with
 	#[arg(
 		long,
@@ -180,6 +185,17 @@ pub struct Serve {
 		help_heading = "Network"
 	)]
 	pub max_upload: u64,
+
+	/// Most bytes of the adapter store, in MiB; when it is full, what no active adapter on the chain needs
+	/// makes room, then uploads are refused; 0 for no limit
+	#[arg(
+		long,
+		value_name = "MIB",
+		env = "OPENLEDGER_STORE_QUOTA",
+		default_value_t = 51_200,
+		help_heading = "Network"
+	)]
+	pub store_quota: u64,
 
 	/// Threads that compute; 0 for all
 	#[arg(

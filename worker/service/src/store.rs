@@ -685,6 +685,20 @@ impl Store {
 			.transpose()
 	}
 
+	/// The commitments an epoch's report begins with, which tell it from another one; `None` without a
+	/// report. Its leaves are not read.
+	pub fn report_heading(
+		&self,
+		epoch: EpochIndex,
+	) -> Result<Option<(Commitment, Commitment)>, StoreError> {
+		let tx = self.database.begin_read()?;
+		let table = tx.open_table(EPOCHS)?;
+		match table.get(epoch)? {
+			None => Ok(None),
+			Some(value) => decode(value.value(), "epoch"),
+		}
+	}
+
 	/// Stores how far an epoch is.
 	pub async fn put_epoch(
 		&self,

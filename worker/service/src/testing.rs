@@ -520,6 +520,11 @@ impl Generator for Script {
 		tokens_of(text)
 	}
 
+	fn text(&self, tokens: &[u32]) -> Result<String, Refusal> {
+		let bytes = tokens.iter().filter_map(|token| u8::try_from(*token).ok());
+		Ok(String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned())
+	}
+
 	fn context(&self) -> usize {
 		1_000
 	}
@@ -567,12 +572,16 @@ impl Generator for Script {
 
 	fn preload(&self, _: &AdapterKey) {}
 
-	fn pin(&self, _: &AdapterKey, _: bool) -> bool {
-		false
+	fn pin(&self, _: &AdapterKey, _: bool) -> Result<(), Refusal> {
+		Ok(())
 	}
 
-	fn unload(&self, _: &AdapterKey) -> bool {
-		false
+	fn pinned(&self) -> Vec<AdapterKey> {
+		Vec::new()
+	}
+
+	fn unload(&self, _: &AdapterKey) -> Result<(), Refusal> {
+		Ok(())
 	}
 
 	fn check_adapter(&self, _: &AdapterKey) -> Result<(), Refusal> {
@@ -720,6 +729,7 @@ impl World {
 				voucher_wait: Duration::from_millis(400),
 				..Limits::default()
 			},
+			operator: crate::operator::Operator::new("the operator's token in tests"),
 			mode: Mode::Paid(payee.clone()),
 			places: Arc::new(Semaphore::new(16)),
 			stop: stopping,

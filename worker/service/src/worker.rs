@@ -7,6 +7,7 @@ use crate::{
 	files::Files,
 	generator::Generator,
 	metrics::Metrics,
+	operator::Operator,
 	payee::Payee,
 };
 use openledger_engine::{ChatMessage, Request, Sampling};
@@ -69,6 +70,8 @@ pub struct Worker {
 	pub metrics: Metrics,
 	/// Bounds.
 	pub limits: Limits,
+	/// Who may load, pin and unload adapters.
+	pub operator: Operator,
 	/// Where the money comes from.
 	pub mode: Mode,
 	/// Free places for answers.

@@ -7,7 +7,7 @@ use openledger_proto::v1::{
 	adapters_client::AdaptersClient, generate_request::Frame as Out,
 	generate_response::Frame as In, inference_client::InferenceClient,
 	receipts_client::ReceiptsClient, start, AdapterRequest, Chat, GenerateRequest,
-	GetReceiptRequest, ListAdaptersRequest, Message, QuoteRequest, Start,
+	GetReceiptRequest, ListAdaptersRequest, Message, PinAdapterRequest, QuoteRequest, Start,
 };
 use openledger_worker::{
 	serve::{self, Running},
@@ -37,6 +37,7 @@ fn model() -> PathBuf {
 struct Worker {
 	grpc: String,
 	http: String,
+	data: PathBuf,
 	stop: oneshot::Sender<()>,
 	ended: tokio::task::JoinHandle<anyhow::Result<()>>,
 	_folder: tempfile::TempDir,
@@ -45,7 +46,7 @@ struct Worker {
 impl Worker {
 	async fn start() -> Self {
 		let folder = tempfile::tempdir().unwrap();
-		let store = folder.path().join("store");
+		let (store, data) = (folder.path().join("store"), folder.path().join("data"));
 		let arguments = [
 			"openledger-worker".into(),
 			"serve".into(),
@@ -54,6 +55,8 @@ impl Worker {
 			model().into_os_string(),
 			"--store".into(),
 			store.into_os_string(),
+			"--data".into(),
+			data.clone().into_os_string(),
 			"--base-name".into(),
 			"smol".into(),
 			"--grpc".into(),
@@ -71,6 +74,7 @@ impl Worker {
 		Self {
 			grpc: format!("http://{}", running.grpc),
 			http: format!("http://{}", running.http),
+			data,
 			stop,
 			ended: tokio::spawn(running.until(async {
 				let _stopped = stopped.await;
@@ -270,12 +274,29 @@ async fn over_grpc(worker: &Worker, answer: &str) {
 		.unwrap()
 		.into_inner();
 	assert!(listed.adapters.is_empty());
-	let unknown = adapters
-		.load(AdapterRequest {
-			model: "nobody".into(),
-		})
-		.await
-		.unwrap_err();
+	let nobody = AdapterRequest {
+		model: "nobody".into(),
+	};
+	let refused = [
+		adapters.load(nobody.clone()).await.unwrap_err(),
+		adapters.unload(nobody.clone()).await.unwrap_err(),
+		adapters
+			.pin(PinAdapterRequest {
+				model: "nobody".into(),
+				pinned: true,
+			})
+			.await
+			.unwrap_err(),
+	];
+	for status in refused {
+		assert_eq!(status.code(), tonic::Code::Unauthenticated);
+		assert!(status.message().contains("operator.token"), "{status}");
+	}
+	let token = std::fs::read_to_string(worker.data.join("operator.token")).unwrap();
+	let mut with_token = tonic::Request::new(nobody);
+	let bearer = format!("Bearer {}", token.trim()).parse().unwrap();
+	with_token.metadata_mut().insert("authorization", bearer);
+	let unknown = adapters.load(with_token).await.unwrap_err();
 	assert_eq!(unknown.code(), tonic::Code::NotFound);
 	assert_eq!(
 		unknown.metadata().get("openledger-error").unwrap(),
@@ -315,6 +336,8 @@ async fn a_file_that_is_no_model_should_be_refused_with_its_name() {
 		path.into_os_string(),
 		"--store".into(),
 		store.into_os_string(),
+		"--data".into(),
+		folder.path().join("data").into_os_string(),
 	];
 	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
 	let error = format!("{:#}", serve::start(*settings).await.unwrap_err());
