@@ -1,0 +1,163 @@
+//! Attacks, each of which fails.
+
+use super::*;
+
+#[test]
+fn stake_put_in_just_before_a_payout_and_taken_out_just_after_should_earn_nothing() {
+	build_and_execute(|| {
+		next_session();
+		// In at the last moment before a rich payout, a hundred times what everybody else has.
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 200_000));
+		pay_out(1_000_000);
+		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 200_000));
+		assert_eq!(claimable(alice(), carol()), 0);
+		assert_eq!(claimable(alice(), alice()), 500_000);
+		// Nor later: it unbonds.
+		pay_out(1_000_000);
+		assert_eq!(claimable(alice(), carol()), 0);
+	});
+}
+
+#[test]
+fn stake_for_one_payout_should_earn_for_one_session_and_be_locked_for_all_of_unbonding() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 1_000));
+		assert_ok!(Stakes::delegate(signed(dave()), bob(), 1_000));
+		next_session();
+		pay_out(4_000);
+		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 1_000));
+		let locked = UnbondingPeriod::get();
+		for _ in 0..locked {
+			pay_out(3_000);
+			assert_noop!(
+				Stakes::delegate(signed(carol()), alice(), ENDOWMENT - 1_000),
+				TokenError::FundsUnavailable
+			);
+		}
+		assert_eq!(claimable(alice(), carol()), 1_000);
+		assert_eq!(
+			claimable(bob(), dave()),
+			1_000 + Balance::from(locked) * 1_000
+		);
+	});
+}
+
+#[test]
+fn moving_stake_between_candidates_at_a_payout_should_not_earn_twice() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 1_000));
+		next_session();
+		pay_out(3_000);
+		let earned = claimable(alice(), carol());
+		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 1_000));
+		assert_ok!(Stakes::delegate(signed(carol()), bob(), 1_000));
+		pay_out(3_000);
+		assert_eq!(claimable(alice(), carol()), earned);
+		assert_eq!(claimable(bob(), carol()), 0);
+	});
+}
+
+#[test]
+fn topping_up_should_not_make_old_payouts_count_for_the_new_stake() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 1_000));
+		next_session();
+		pay_out(3_000);
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 500_000));
+		assert_eq!(claimable(alice(), carol()), 1_000);
+		next_session();
+		assert_eq!(claimable(alice(), carol()), 1_000);
+	});
+}
+
+#[test]
+fn claiming_again_and_again_should_not_gain_by_rounding() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 333));
+		assert_ok!(Stakes::delegate(signed(dave()), bob(), 333));
+		next_session();
+		let mut paid = 0;
+		for _ in 0..50 {
+			pay_out(7);
+			if claimable(alice(), carol()) > 0 {
+				paid += claim(alice(), carol());
+			}
+		}
+		assert!(paid <= claimable(bob(), dave()));
+	});
+}
+
+#[test]
+fn leaving_before_a_report_should_not_escape_the_slash() {
+	build_and_execute(|| {
+		UnbondingPeriod::set(0);
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 500));
+		next_session();
+		let offence = session();
+		assert_ok!(Stakes::unbond(signed(alice()), MIN_SELF_STAKE));
+		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 500));
+		next_sessions(REPORTABLE);
+		assert!(Stakes::withdraw_unbonded(signed(alice()), alice()).is_err());
+		report(alice(), 50, offence);
+		next_sessions(SlashDelay::get() + UnbondingPeriod::get() + 1);
+		assert_ok!(Stakes::withdraw_unbonded(signed(alice()), alice()));
+		assert_ok!(Stakes::withdraw_unbonded(signed(carol()), alice()));
+		assert_eq!(Burnt::get(), 750);
+		assert_eq!(Balances::free_balance(alice()), ENDOWMENT - 500);
+		assert_eq!(Balances::free_balance(carol()), ENDOWMENT - 250);
+	});
+}
+
+#[test]
+fn withdrawing_while_a_slash_waits_should_not_escape_it() {
+	build_and_execute(|| {
+		SlashDelay::set(20);
+		assert_ok!(Stakes::unbond(signed(alice()), MIN_SELF_STAKE));
+		report(alice(), 40, 0);
+		next_sessions(UnbondingPeriod::get());
+		assert_ok!(Stakes::withdraw_unbonded(signed(alice()), alice()));
+		assert_eq!(held(&alice()), 400);
+		next_sessions(20 - UnbondingPeriod::get());
+		assert_eq!(Burnt::get(), 400);
+	});
+}
+
+#[test]
+fn a_commission_should_not_be_raised_on_delegators_who_cannot_leave_in_time() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), MIN_SELF_STAKE));
+		next_session();
+		assert_ok!(Stakes::validate(signed(alice()), Perbill::from_percent(20)));
+		pay_out(3_000);
+		pay_out(3_000);
+		assert_eq!(claimable(alice(), carol()), 2_000);
+		pay_out(3_000);
+		// A unit less than four fifths, by rounding.
+		assert_eq!(claimable(alice(), carol()), 2_799);
+	});
+}
+
+#[test]
+fn bonding_anew_should_not_leave_jail() {
+	build_and_execute(|| {
+		bond(carol(), 5_000);
+		report(carol(), 100, 0);
+		assert_ok!(Stakes::unbond(signed(carol()), 5_000));
+		next_sessions(UnbondingPeriod::get());
+		assert_ok!(Stakes::withdraw_unbonded(signed(carol()), carol()));
+		bond(carol(), 5_000);
+		next_sessions(2);
+		assert!(!Seated::get().contains(&carol()));
+	});
+}
+
+#[test]
+fn a_rich_candidate_without_a_stake_of_its_own_should_not_be_elected() {
+	build_and_execute(|| {
+		bond(carol(), 5_000);
+		assert_ok!(Stakes::delegate(signed(dave()), carol(), 100_000));
+		assert_ok!(Stakes::unbond(signed(carol()), 5_000));
+		next_sessions(2);
+		assert!(!Seated::get().contains(&carol()));
+	});
+}

@@ -1,0 +1,93 @@
+//! Who validates.
+
+use super::*;
+
+#[test]
+fn the_candidates_with_the_most_stake_should_validate() {
+	build_and_execute(|| {
+		bond(carol(), 3_000);
+		bond(dave(), 4_000);
+		bond(account(5), 2_000);
+		assert_ok!(Stakes::delegate(signed(account(6)), alice(), 2_500));
+		next_session();
+		// One session's notice: what is elected now validates in the next.
+		assert_eq!(Seated::get(), [alice(), bob()]);
+		next_session();
+		assert_eq!(Seated::get(), [alice(), carol(), dave()]);
+		assert_eq!(Announced::get().len(), 1);
+		assert_eq!(Stakes::elected(), Seated::get());
+	});
+}
+
+#[test]
+fn ties_should_go_to_the_lower_account() {
+	build_and_execute(|| {
+		MaxValidators::set(2);
+		for number in [5, 4, 3] {
+			bond(account(number), 3_000);
+		}
+		next_sessions(2);
+		assert_eq!(Seated::get(), [carol(), dave()]);
+	});
+}
+
+#[test]
+fn an_equal_set_should_not_be_announced_unless_keys_were_rotated() {
+	build_and_execute(|| {
+		next_sessions(3);
+		assert!(Announced::get().is_empty());
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 500));
+		next_session();
+		assert!(Announced::get().is_empty());
+		Rotated::set(true);
+		next_session();
+		assert_eq!(Announced::get(), [(6, vec![alice(), bob()])]);
+	});
+}
+
+#[test]
+fn a_candidate_without_session_keys_should_not_be_elected() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::bond(signed(carol()), 9_000, Perbill::zero()));
+		next_sessions(3);
+		assert!(Announced::get().is_empty());
+		Keyed::mutate(|keyed| keyed.push(carol()));
+		next_sessions(2);
+		assert!(Seated::get().contains(&carol()));
+		Keyed::mutate(|keyed| keyed.retain(|who| *who != carol()));
+		next_sessions(2);
+		assert_eq!(Seated::get(), [alice(), bob()]);
+		next_session();
+		assert_eq!(Announced::get().len(), 2);
+	});
+}
+
+#[test]
+fn too_few_elected_should_be_joined_by_the_fallback() {
+	build_and_execute(|| {
+		MinValidators::set(3);
+		assert_ok!(Stakes::unbond(signed(alice()), MIN_SELF_STAKE));
+		bond(carol(), 5_000);
+		next_session();
+		let elected = Event::Elected {
+			session: 2,
+			validators: 3,
+			fallback: 1,
+		};
+		System::assert_has_event(elected.into());
+		next_session();
+		assert_eq!(Seated::get(), [alice(), bob(), carol()]);
+	});
+}
+
+#[test]
+fn nobody_to_elect_should_leave_the_present_set() {
+	build_and_execute(|| {
+		report(alice(), 0, 0);
+		report(bob(), 0, 0);
+		assert!(Stakes::elected().is_empty());
+		next_sessions(3);
+		assert_eq!(Seated::get(), [alice(), bob()]);
+		assert!(Announced::get().is_empty());
+	});
+}

@@ -1,0 +1,247 @@
+//! What the pallet stores, and what it asks of the runtime.
+
+use crate::*;
+use alloc::vec::Vec;
+use frame::{prelude::fungible, traits::Get};
+
+/// Money on its way, of this pallet's currency.
+pub type CreditOf<T> = fungible::Credit<AccountId, <T as Config>::Currency>;
+
+/// Where the stakers' income comes from.
+pub trait Income<Credit> {
+	/// Takes what has come in since the last call; perhaps nothing.
+	fn collect() -> Credit;
+}
+
+/// The sessions that validators are elected for.
+pub trait Sessions {
+	/// The validators of the session in progress.
+	fn validators() -> Vec<AccountId>;
+
+	/// Whether `who` is a validator now or is to be one in the next session.
+	fn is_seated(who: &AccountId) -> bool;
+
+	/// Whether `who` has registered session keys.
+	fn has_keys(who: &AccountId) -> bool;
+
+	/// Every account with session keys.
+	fn keyed() -> Vec<AccountId>;
+
+	/// Whether a validator of the next session has other keys by now than it is to start with.
+	fn keys_rotated() -> bool;
+
+	/// Keeps a validator from making blocks for the rest of the session; does nothing where that
+	/// would disable too many.
+	fn disable(validator: &AccountId, severity: Perbill);
+
+	/// Forgets the session keys of `who` and returns the deposit for them.
+	fn purge_keys(who: &AccountId) -> DispatchResult;
+
+	/// Forgets what proves who validated in sessions before `session`.
+	fn prune_before(session: SessionIndex);
+}
+
+/// Money that has left a stake and is not free yet. It earns nothing, and can still be slashed for
+/// an offence of a session in which it was staked.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Chunk {
+	/// How much, in units.
+	pub amount: Balance,
+	/// The session in which it left the stake.
+	pub since: SessionIndex,
+	/// The first session in which it may be withdrawn.
+	pub free_at: SessionIndex,
+}
+
+/// What one account has staked on one candidate; the candidate's own stake is such a position too.
+#[derive(
+	CloneNoBound,
+	DebugNoBound,
+	DefaultNoBound,
+	PartialEqNoBound,
+	EqNoBound,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+#[scale_info(skip_type_params(T))]
+#[codec(mel_bound())]
+pub struct Position<T: Config> {
+	/// Stake that earns, in units.
+	pub eligible: Balance,
+	/// Stake that earns from the session after `fresh_in`, in units.
+	pub fresh: Balance,
+	/// The session in which `fresh` was staked.
+	pub fresh_in: SessionIndex,
+	/// The pool's [`Pool::per_unit`] up to which `rewards` counts.
+	pub mark: U256,
+	/// What was earned and not yet claimed, in units.
+	pub rewards: Balance,
+	/// What has left the stake and is not withdrawn yet, in the order in which it left.
+	pub unbonding: BoundedVec<Chunk, T::MaxUnbonding>,
+}
+
+impl<T: Config> Position<T> {
+	/// What is staked, in units.
+	pub fn stake(&self) -> Option<Balance> {
+		self.eligible.checked_add(self.fresh)
+	}
+
+	/// What is held for this position, in units: its stake and what is unbonding.
+	pub fn held(&self) -> Option<Balance> {
+		self.unbonding
+			.iter()
+			.try_fold(self.stake()?, |sum, chunk| sum.checked_add(chunk.amount))
+	}
+
+	/// Whether nothing is left of it.
+	pub fn is_empty(&self) -> bool {
+		self.eligible == 0 && self.fresh == 0 && self.rewards == 0 && self.unbonding.is_empty()
+	}
+}
+
+/// An account that offers to validate, and what is staked on it.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Candidate {
+	/// Its own stake, in units.
+	pub own: Balance,
+	/// All that is staked on it, its own stake too, in units.
+	pub stake: Balance,
+	/// The part of its pool's income that it takes before the rest is shared out.
+	pub commission: Perbill,
+	/// The commission from a later session on, if it is to change.
+	pub next_commission: Option<(Perbill, SessionIndex)>,
+	/// Whether it wants to be elected.
+	pub active: bool,
+	/// How many others have a position with it; one that only waits for its unbonding counts.
+	pub delegators: u32,
+	/// How its income is shared out.
+	pub pool: Pool,
+}
+
+impl Candidate {
+	/// The commission in `session`.
+	pub fn commission_in(&self, session: SessionIndex) -> Perbill {
+		match self.next_commission {
+			Some((commission, from)) if session >= from => commission,
+			_ => self.commission,
+		}
+	}
+}
+
+/// A validator that is kept out of the set after an offence.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Jail {
+	/// The session in which the offence was reported.
+	pub since: SessionIndex,
+	/// The first session in which it may leave.
+	pub until: SessionIndex,
+	/// What part of the stake was seized. Further offences up to `since` seize only what a larger
+	/// fraction asks beyond it.
+	pub fraction: Perbill,
+}
+
+/// Most parts of a slash: every delegator and the candidate itself.
+pub struct MaxParts<T>(core::marker::PhantomData<T>);
+
+impl<T: Config> Get<u32> for MaxParts<T> {
+	fn get() -> u32 {
+		T::MaxDelegators::get().saturating_add(1)
+	}
+}
+
+/// Stake that was seized for an offence and waits to be slashed, or to be given back.
+#[derive(
+	CloneNoBound,
+	DebugNoBound,
+	PartialEqNoBound,
+	EqNoBound,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+#[scale_info(skip_type_params(T))]
+#[codec(mel_bound())]
+pub struct Slash<T: Config> {
+	/// The validator that misbehaved.
+	pub offender: AccountId,
+	/// The session in which it did.
+	pub offence: SessionIndex,
+	/// The session from which on the slash is carried out.
+	pub apply_at: SessionIndex,
+	/// The part of each stake that was seized.
+	pub fraction: Perbill,
+	/// Whose money was seized, and how much, in units.
+	pub parts: BoundedVec<(AccountId, Balance), MaxParts<T>>,
+}
+
+impl<T: Config> Slash<T> {
+	/// What was seized in all, in units.
+	pub fn total(&self) -> Option<Balance> {
+		self.parts
+			.iter()
+			.try_fold(0, |sum: Balance, (_, amount)| sum.checked_add(*amount))
+	}
+}
+
+/// The slashes that wait: ids from `first` up to but not including `next`. Cancelled ones among them
+/// are gone from storage.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Queue {
+	/// The oldest.
+	pub first: SlashId,
+	/// The id that the next one gets.
+	pub next: SlashId,
+}
+
+/// Counts slashes, from 0.
+pub type SlashId = u32;
