@@ -6,7 +6,7 @@
 
 use crate::{
 	currency::{MICRO_OPEN, MILLI_OPEN, OPEN},
-	time::{DAYS, HOURS},
+	time::{DAYS, HOURS, MINUTES},
 	Balance, BlockNumber, Runtime,
 };
 use frame_support::dynamic_params::{dynamic_pallet_params, dynamic_params};
@@ -80,6 +80,23 @@ pub mod governed {
 		/// Blocks that a jailed provider stays jailed at least.
 		#[codec(index = 6)]
 		pub static JailPeriod: BlockNumber = DAYS;
+
+		/// How many times its bond a provider may have collected in licence money that is not settled,
+		/// in parts per million.
+		#[codec(index = 7)]
+		pub static BondFactor: u32 = 4_000_000;
+
+		/// Blocks between the announcement of a provider's price and the first block it holds in.
+		#[codec(index = 8)]
+		pub static QuoteNotice: BlockNumber = HOURS;
+
+		/// The fewest blocks between two heartbeats of a provider, and the most that one may be old.
+		#[codec(index = 9)]
+		pub static HeartbeatPeriod: BlockNumber = 10 * MINUTES;
+
+		/// After how many of those periods without a heartbeat a provider counts as silent.
+		#[codec(index = 10)]
+		pub static MissedHeartbeats: u32 = 3;
 	}
 
 	/// What holds contributors and reviewers of data to their word; see `pallet-datanets`.

@@ -179,6 +179,13 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_withdraw(who: AccountId, id: ChannelId) -> DispatchResult {
 		let mut channel = Self::own_channel(&who, id)?;
+		Self::take_back(id, &mut channel)?;
+		Channels::<T>::insert(id, channel);
+		Ok(())
+	}
+
+	/// Releases the escrow to the payer if its thaw has ended, and begins the next generation.
+	fn take_back(id: ChannelId, channel: &mut Channel) -> DispatchResult {
 		let free_at = channel.thaw.take().ok_or(Error::<T>::NotThawing)?;
 		ensure!(
 			T::BlockNumberProvider::current_block_number() >= free_at,
@@ -193,21 +200,23 @@ impl<T: Config> Pallet<T> {
 			.withdrawn
 			.checked_add(amount)
 			.ok_or(ArithmeticError::Overflow)?;
-		T::Currency::release(&HoldReason::Escrow.into(), &who, amount, Precision::Exact)?;
-		let generation = channel.generation;
-		Channels::<T>::insert(id, channel);
+		let reason = HoldReason::Escrow.into();
+		T::Currency::release(&reason, &channel.payer, amount, Precision::Exact)?;
 		Self::deposit_event(Event::Withdrawn {
 			channel: id,
 			amount,
-			generation,
+			generation: channel.generation,
 		});
 		Ok(())
 	}
 
 	/// Returns the number of lanes that were removed.
 	pub(crate) fn do_close(who: AccountId, id: ChannelId) -> Result<u32, DispatchError> {
-		let channel = Self::own_channel(&who, id)?;
-		ensure!(channel.escrow == 0, Error::<T>::EscrowNotEmpty);
+		let mut channel = Self::own_channel(&who, id)?;
+		if channel.escrow > 0 {
+			ensure!(channel.thaw.is_some(), Error::<T>::EscrowNotEmpty);
+			Self::take_back(id, &mut channel)?;
+		}
 		if let Some(ticket) = Deposits::<T>::take(id) {
 			ticket.drop(&who)?;
 		}
@@ -289,6 +298,10 @@ impl<T: Config> Pallet<T> {
 			.capped(channel.escrow.min(limit))
 			.ok_or(SkipReason::NotMonotone)?;
 		let pay = payment.total().ok_or(SkipReason::NotMonotone)?;
+		ensure!(
+			payment.licence == 0 || payment.licence <= T::Revenue::room(&channel.provider),
+			SkipReason::BondTooSmall
+		);
 		let after = before
 			.after(voucher, &payment)
 			.ok_or(SkipReason::NotMonotone)?;
@@ -328,6 +341,15 @@ impl<T: Config> Pallet<T> {
 		let (credit, _): (Credit<AccountId, T::Currency>, _) =
 			T::Currency::slash(&reason, payer, pay);
 		Ok(credit.split(licence))
+	}
+
+	/// The receipts accumulator of the voucher that was redeemed last on a lane in this generation of
+	/// its channel; `None` if none was, or the lane has been used in a later generation, or the channel
+	/// was closed. Only what the provider itself redeemed is ever here, so it can be held to it.
+	pub fn lane_receipts(id: ChannelId, generation: Generation, lane: Lane) -> Option<Hash> {
+		Lanes::<T>::get(id, lane)
+			.filter(|state| state.generation == generation)
+			.map(|state| state.receipts)
 	}
 
 	/// The state of a lane in `generation`.

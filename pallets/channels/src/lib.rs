@@ -18,7 +18,8 @@
 //! then 0.02, then 0.03. Bob keeps only the last, and in the evening [redeems](Call::redeem) the
 //! newest of each of his customers in one transaction. When Alice is done she [thaws](Call::thaw) the
 //! channel. Bob sees it and redeems what he still holds; no voucher outlasts the thaw. Then Alice
-//! [withdraws](Call::withdraw) the rest and [closes](Call::close) the channel to have her deposit back.
+//! [closes](Call::close) the channel and has the rest and her deposit back, or she
+//! [withdraws](Call::withdraw) the rest and keeps the channel for later.
 //!
 //! # Design
 //!
@@ -30,6 +31,11 @@
 //!   make them void. Anyone may top up, since a top-up changes nothing but the escrow.
 //! - What a provider accepted in good faith stays good for a voucher's longest lifetime: a thaw takes
 //!   longer than that, and a revoked delegate's vouchers remain valid for that long, within its limit.
+//! - A provider has to account for licence money before it is paid out, and answers for that with its
+//!   bond. So a voucher whose licence money would outgrow the bond is skipped until there is
+//!   [room](Revenue::room).
+//! - Anyone may top up, so closing must not depend on an empty escrow: once a thaw has ended, one call
+//!   gives the escrow back and removes the channel.
 //! - The money leaves as two credits, compute and licence, for [`Config::Revenue`] to place.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -294,7 +300,7 @@ pub mod pallet {
 		/// The thaw has not ended. Withdraw from the block it names on.
 		#[codec(index = 10)]
 		StillThawing,
-		/// There is money in escrow. Thaw and withdraw it first.
+		/// There is money in escrow. Thaw the channel first, and close it when the thaw has ended.
 		#[codec(index = 11)]
 		EscrowNotEmpty,
 		/// There are no vouchers in the batch. Send at least one.
@@ -413,9 +419,11 @@ pub mod pallet {
 			Self::do_withdraw(who, channel)
 		}
 
-		/// Removes a channel with an empty escrow, lanes and all, and releases its deposit.
+		/// Removes a channel, lanes and all, and releases its deposit. Money in escrow is released to
+		/// the payer too, once a thaw has ended; so nobody can keep a channel open by topping it up.
 		///
-		/// Fails with [`Error::UnknownChannel`], [`Error::NotPayer`], [`Error::EscrowNotEmpty`].
+		/// Fails with [`Error::UnknownChannel`], [`Error::NotPayer`], [`Error::EscrowNotEmpty`],
+		/// [`Error::StillThawing`], [`Error::CounterExhausted`].
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::close(T::MaxLanes::get()))]
 		pub fn close(origin: OriginFor<T>, channel: ChannelId) -> DispatchResultWithPostInfo {

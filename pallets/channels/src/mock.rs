@@ -10,7 +10,7 @@ use frame::{
 	testing_prelude::*,
 	traits::{
 		fungible::{Balanced as _, HoldConsideration, Inspect as _, InspectHold as _},
-		IdentityLookup, LinearStoragePrice,
+		IdentityLookup, Imbalance as _, LinearStoragePrice,
 	},
 };
 use openledger_primitives::{Hash, Voucher, OPEN};
@@ -70,6 +70,8 @@ parameter_types! {
 	pub const DepositReason: RuntimeHoldReason = RuntimeHoldReason::Channels(HoldReason::Deposit);
 	pub storage ThawPeriod: BlockNumber = 20;
 	pub storage MaxVoucherLifetime: BlockNumber = 10;
+	/// The licence money that providers may still collect.
+	pub storage Room: Balance = Balance::MAX;
 	pub storage Inactive: Option<AccountId> = None;
 	/// The one hot key there is, and the provider whose it is.
 	pub storage HotKey: (AccountId, AccountId) = (worker(), bob());
@@ -88,13 +90,18 @@ impl ProviderInspect for Providers {
 	}
 }
 
-/// Pays the provider the compute money and keeps the licence money in one pot; burns what neither can
-/// take.
+/// Pays the provider the compute money and keeps the licence money in one pot, as far as there is
+/// [`Room`]; burns what neither can take.
 pub struct Till;
 impl Revenue<CreditOf<Test>> for Till {
 	fn collect(provider: &AccountId, compute: CreditOf<Test>, licence: CreditOf<Test>) {
 		drop(Balances::resolve(provider, compute));
+		Room::set(&Self::room(provider).saturating_sub(licence.peek()));
 		drop(Balances::resolve(&pot(), licence));
+	}
+
+	fn room(_: &AccountId) -> Balance {
+		Room::get()
 	}
 }
 

@@ -23,6 +23,10 @@ pub trait Revenue<Credit> {
 	///
 	/// Cannot fail: the implementation has to place, or burn and account for, every unit.
 	fn collect(provider: &AccountId, compute: Credit, licence: Credit);
+
+	/// The licence money, in units, that `provider` may still collect before what it has to account
+	/// for outgrows its bond.
+	fn room(provider: &AccountId) -> Balance;
 }
 
 /// A payer's prepaid balance with one provider.
@@ -233,4 +237,8 @@ pub enum SkipReason {
 	/// The sender is neither the channel's provider nor its hot key.
 	#[codec(index = 11)]
 	NotProvider,
+	/// With its licence money, the provider would have more to account for than its bond covers.
+	/// Redeem it when former epochs are settled, or bond more.
+	#[codec(index = 12)]
+	BondTooSmall,
 }

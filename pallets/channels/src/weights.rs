@@ -68,17 +68,19 @@ impl WeightInfo for () {
 		estimate(CALL.saturating_mul(2), 3, 3)
 	}
 
-	// Channel, ticket, account, holds; each lane is one key found and removed.
+	// Channel, ticket, account, holds, block number; each lane is one key found and removed.
 	fn close(lanes: u32) -> Weight {
-		estimate(CALL.saturating_mul(2), 4, 4)
+		estimate(CALL.saturating_mul(2), 5, 4)
 			.saturating_add(estimate(0, 1, 1).saturating_mul(lanes.into()))
 	}
 
 	// Fixed: hot key, genesis hash, voucher lifetime, and what the collecting reads and writes once however
-	// many vouchers there are (epoch, terms, totals, treasury, pot account). Of each voucher: channel,
+	// many vouchers there are (epoch, terms, totals, treasury, pot account, the bond factor, and of the
+	// two providers that one sender may redeem for bond and value at risk). Of each voucher: channel,
 	// lane, payer's account and holds, provider's account and pot.
 	fn redeem(vouchers: u32) -> Weight {
 		let compute = SIGNATURE.saturating_mul(SIGNATURES).saturating_add(VOUCHER);
-		estimate(CALL, 8, 3).saturating_add(estimate(compute, 6, 6).saturating_mul(vouchers.into()))
+		estimate(CALL, 13, 5)
+			.saturating_add(estimate(compute, 6, 6).saturating_mul(vouchers.into()))
 	}
 }

@@ -3,12 +3,19 @@
 use crate::*;
 use alloc::collections::BTreeSet;
 use frame::{
+	deps::frame_support::pallet_prelude::{
+		InvalidTransaction, TransactionSource, TransactionValidityWithRefund, ValidTransaction,
+	},
 	token::{
 		fungible::hold::{Balanced as _, Mutate as _},
 		Precision,
 	},
-	traits::Imbalance as _,
+	traits::{Defensive as _, Imbalance as _},
 };
+use openledger_primitives::Heartbeat;
+
+/// How many blocks later than announced first a price may change, where many change at once.
+const SPREAD: BlockNumber = 16;
 
 impl<T: Config> Pallet<T> {
 	/// Whether the account is a provider that takes work.
@@ -117,6 +124,7 @@ impl<T: Config> Pallet<T> {
 		};
 		Providers::<T>::insert(&who, provider);
 		HotKeys::<T>::insert(&hot_key, &who);
+		LastSeen::<T>::insert(&who, T::BlockNumberProvider::current_block_number());
 		Self::deposit_event(Event::Registered {
 			provider: who,
 			hot_key,
@@ -129,21 +137,115 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_set_quote(who: AccountId, rate: Rate) -> DispatchResult {
-		let mut provider = Self::staying(&who)?;
+		let provider = Self::staying(&who)?;
 		Self::ensure_rate(&rate)?;
-		let id = provider
-			.quote
-			.id
-			.checked_add(1)
+		let newest = PendingQuotes::<T>::get(&who).map_or(provider.quote.id, |void| void.quote.id);
+		let id = newest.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+		let first = T::BlockNumberProvider::current_block_number()
+			.checked_add(T::QuoteNotice::get().max(1))
 			.ok_or(ArithmeticError::Overflow)?;
+		Self::drop_pending_quote(&who);
+		let from = Self::enlist(&who, first).ok_or(Error::<T>::TooManyQuoteChanges)?;
 		let quote = Quote { id, rate };
-		provider.quote = quote;
-		Providers::<T>::insert(&who, provider);
-		Self::deposit_event(Event::QuoteChanged {
+		PendingQuotes::<T>::insert(&who, PendingQuote { quote, from });
+		Self::deposit_event(Event::QuoteAnnounced {
 			provider: who,
 			quote,
+			from,
 		});
 		Ok(())
+	}
+
+	/// Notes that `who`'s price changes in block `first` or one of the next, where there is room; says
+	/// in which.
+	fn enlist(who: &AccountId, first: BlockNumber) -> Option<BlockNumber> {
+		(0..SPREAD)
+			.filter_map(|later| first.checked_add(later))
+			.find(|block| QuoteChanges::<T>::try_append(block, who.clone()).is_ok())
+	}
+
+	/// Forgets what `who` announced, if that is not in force yet.
+	fn drop_pending_quote(who: &AccountId) {
+		let Some(pending) = PendingQuotes::<T>::take(who) else {
+			return;
+		};
+		QuoteChanges::<T>::mutate_exists(pending.from, |changes| {
+			if let Some(due) = changes {
+				due.retain(|account| account != who);
+				if due.is_empty() {
+					*changes = None;
+				}
+			}
+		});
+	}
+
+	/// Puts the quotes in force whose block has come; says how many.
+	pub(crate) fn change_quotes() -> u32 {
+		let now = T::BlockNumberProvider::current_block_number();
+		let due = QuoteChanges::<T>::take(now);
+		let count = u32::try_from(due.len()).unwrap_or(u32::MAX);
+		for who in due {
+			let pending = PendingQuotes::<T>::take(&who);
+			let provider = Providers::<T>::get(&who);
+			let (Some(PendingQuote { quote, .. }), Some(mut provider)) = (pending, provider) else {
+				defensive!("a price was to change that was not announced");
+				continue;
+			};
+			let former = core::mem::replace(&mut provider.quote, quote);
+			Providers::<T>::insert(&who, provider);
+			FormerQuotes::<T>::mutate(&who, |quotes| {
+				if quotes.is_full() {
+					quotes.remove(0);
+				}
+				// There is room for one now.
+				let _ = quotes.try_push(former).defensive();
+			});
+			Self::deposit_event(Event::QuoteChanged {
+				provider: who,
+				quote,
+			});
+		}
+		count
+	}
+
+	/// Whether a heartbeat is let in; see [`Pallet::heartbeat`].
+	pub(crate) fn authorize_heartbeat(
+		_: TransactionSource,
+		account: &AccountId,
+		at: &BlockNumber,
+		signature: &MultiSignature,
+	) -> TransactionValidityWithRefund {
+		// The signature last, since it costs most.
+		let provider = Providers::<T>::get(account)
+			.filter(|provider| provider.state == ProviderState::Active)
+			.ok_or(InvalidTransaction::BadSigner)?;
+		let (now, at) = (T::BlockNumberProvider::current_block_number(), *at);
+		let age = now.checked_sub(at).ok_or(InvalidTransaction::Future)?;
+		let period = T::HeartbeatPeriod::get().max(1);
+		ensure!(age <= period, InvalidTransaction::AncientBirthBlock);
+		let last = LastSeen::<T>::get(account);
+		let is_due = |last: BlockNumber| at.checked_sub(last).is_some_and(|since| since >= period);
+		ensure!(last.is_none_or(is_due), InvalidTransaction::Stale);
+		let heartbeat = Heartbeat {
+			genesis: frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero()),
+			provider: account.clone(),
+			at,
+		};
+		ensure!(
+			heartbeat.is_signed_by(signature, &provider.hot_key),
+			InvalidTransaction::BadProof
+		);
+		let validity = ValidTransaction::with_tag_prefix("OpenLedgerHeartbeat")
+			// Of those that follow the same one, only one can be included.
+			.and_provides((account, last))
+			.longevity(period.saturating_sub(age).into())
+			.propagate(true);
+		Ok((validity.into(), Weight::zero()))
+	}
+
+	pub(crate) fn do_heartbeat(provider: AccountId, at: BlockNumber) {
+		LastSeen::<T>::insert(&provider, at);
+		Self::deposit_event(Event::Heartbeat { provider, at });
 	}
 
 	pub(crate) fn do_set_hot_key(who: AccountId, hot_key: AccountId) -> DispatchResult {
@@ -198,6 +300,7 @@ impl<T: Config> Pallet<T> {
 		if let ProviderState::Jailed { until } = provider.state {
 			free_at = free_at.max(until);
 		}
+		Self::drop_pending_quote(&who);
 		provider.state = ProviderState::Leaving { free_at };
 		Providers::<T>::insert(&who, provider);
 		Self::deposit_event(Event::Leaving {
@@ -217,10 +320,13 @@ impl<T: Config> Pallet<T> {
 			T::BlockNumberProvider::current_block_number() >= free_at,
 			Error::<T>::BondLocked
 		);
+		ensure!(T::AtRisk::at_risk(&who) == 0, Error::<T>::BondAtRisk);
 		let bond = provider.bond;
 		T::Currency::release(&HoldReason::Bond.into(), &who, bond, Precision::Exact)?;
 		HotKeys::<T>::remove(&provider.hot_key);
 		Providers::<T>::remove(&who);
+		FormerQuotes::<T>::remove(&who);
+		LastSeen::<T>::remove(&who);
 		Self::deposit_event(Event::Left {
 			provider: who,
 			bond,
@@ -240,6 +346,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(provider.bond >= T::MinBond::get(), Error::<T>::BondTooSmall);
 		provider.state = ProviderState::Active;
 		Providers::<T>::insert(&who, provider);
+		LastSeen::<T>::insert(&who, T::BlockNumberProvider::current_block_number());
 		Self::deposit_event(Event::Unjailed { provider: who });
 		Ok(())
 	}
@@ -299,7 +406,11 @@ impl<T: Config> Pallet<T> {
 	/// 1. every provider's bond is what is held on its account, to the unit;
 	/// 2. every provider's hot key leads to it and is not its account, and there are no other hot keys;
 	/// 3. every provider serves at least one base model, each of which exists and is named once;
-	/// 4. every provider has an endpoint that is a URL, and a quote number of at least 1.
+	/// 4. every provider has an endpoint that is a URL, and a quote number of at least 1;
+	/// 5. every announced quote is of a provider that is not leaving, has a higher number than that in
+	///    force, and is due in a block to come, where it is listed once; nothing else is listed;
+	/// 6. former quotes are of providers, numbered in order, and below that in force;
+	/// 7. who was seen is a provider, and was not seen in a block to come.
 	#[cfg(any(feature = "try-runtime", test))]
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
 		use frame::token::fungible::hold::Inspect as _;
@@ -328,6 +439,43 @@ impl<T: Config> Pallet<T> {
 			HotKeys::<T>::iter_values().count() == Providers::<T>::iter_keys().count(),
 			"2: a hot key without a provider"
 		);
+
+		let now = T::BlockNumberProvider::current_block_number();
+		for (account, PendingQuote { quote, from }) in PendingQuotes::<T>::iter() {
+			let provider = Self::staying(&account)?;
+			ensure!(
+				quote.id > provider.quote.id,
+				"5: an announced quote with an old number"
+			);
+			ensure!(from > now, "5: an announced quote that is overdue");
+			let listed = QuoteChanges::<T>::get(from)
+				.into_iter()
+				.filter(|due| *due == account);
+			ensure!(
+				listed.count() == 1,
+				"5: an announced quote that is not listed once"
+			);
+		}
+		ensure!(
+			QuoteChanges::<T>::iter_values().flatten().count()
+				== PendingQuotes::<T>::iter_keys().count(),
+			"5: a change of a price that is not announced"
+		);
+		for (account, former) in FormerQuotes::<T>::iter() {
+			let present = Self::registered(&account)?.quote.id;
+			ensure!(
+				former
+					.iter()
+					.map(|quote| quote.id)
+					.chain([present])
+					.is_sorted_by(|earlier, later| earlier < later),
+				"6: former quotes that are out of order"
+			);
+		}
+		for (account, at) in LastSeen::<T>::iter() {
+			Self::registered(&account)?;
+			ensure!(at <= now, "7: a provider that was seen in a block to come");
+		}
 		Ok(())
 	}
 }

@@ -13,7 +13,7 @@
 //!
 //! Alice [registers](Pallet::register) with a bond, the address of her machine and its hot key, the base
 //! models it serves and her price. Clients find her on chain and pay her through channels. She makes it
-//! cheaper with [`set_quote`](Pallet::set_quote). Her machine is broken into: she
+//! cheaper with [`set_quote`](Pallet::set_quote), and after the notice that is her price. Her machine is broken into: she
 //! [replaces the hot key](Pallet::set_hot_key) and the thief has nothing. In the end she
 //! [leaves](Pallet::leave), which clients see at once, and after the unbonding period
 //! [takes her bond](Pallet::withdraw_bond).
@@ -23,7 +23,17 @@
 //! The bond is a hold on the provider's own account, so it cannot be spent and is counted once. It
 //! stays held for the unbonding period after leaving, while receipts of the last answers can still be
 //! disputed; hot key and endpoint can be changed in that time, because reports are still due, but the
-//! price cannot.
+//! price cannot. Even then it stays while the provider has collected money that is not
+//! [settled](AtRisk), however long that takes.
+//!
+//! A price is announced some time before it is asked, and what is announced can be read. A client that
+//! looks before it signs is never charged a price it did not know, and an answer that is under way is
+//! charged by the quote it began with: every quote has a number, which vouchers and receipts name, and
+//! what a number meant [stays readable](Pallet::quote_rate) for a good while.
+//!
+//! A machine shows that it is there by [heartbeats](Pallet::heartbeat). They only inform: a client asks
+//! [`is_alive`](Pallet::is_alive) before it opens a channel. Silence is not punished, since the payer
+//! risks no more than the one chunk it paid last, and a network failure is no fraud.
 //!
 //! Who is caught cheating loses some of its bond and goes to **jail**: it keeps its registration, its
 //! reports are still due, but it counts as inactive until its time is over and it asks to be let
@@ -55,6 +65,7 @@ mod tests;
 mod types;
 pub mod weights;
 
+use frame::deps::sp_runtime::MultiSignature;
 use frame::{prelude::*, token::fungible};
 use openledger_primitives::{AccountId, Balance, BaseModelId, BlockNumber, Hash, QuoteId, Rate};
 
@@ -83,6 +94,9 @@ pub mod pallet {
 		/// The base models that there are.
 		type Bases: BaseInspect;
 
+		/// What providers have yet to account for.
+		type AtRisk: AtRisk;
+
 		/// Least bond of a provider, in units.
 		type MinBond: Get<Balance>;
 
@@ -91,6 +105,15 @@ pub mod pallet {
 
 		/// How many blocks a jailed provider stays jailed at least.
 		type JailPeriod: Get<BlockNumber>;
+
+		/// How many blocks ahead another price has to be announced; at least one, whatever this says.
+		type QuoteNotice: Get<BlockNumber>;
+
+		/// The fewest blocks between two heartbeats of a provider, and the most that one may be old.
+		type HeartbeatPeriod: Get<BlockNumber>;
+
+		/// After how many of those periods without a heartbeat a provider counts as silent.
+		type MissedHeartbeats: Get<u32>;
 
 		/// Highest rate a provider may ask, in units per 1,000 tokens.
 		type MaxRate: Get<Balance>;
@@ -103,7 +126,16 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxEndpointLen: Get<u32>;
 
-		/// The clock that the unbonding period is counted by.
+		/// How many of a provider's former quotes are kept.
+		#[pallet::constant]
+		type MaxFormerQuotes: Get<u32>;
+
+		/// Most prices that change in one block.
+		#[pallet::constant]
+		type MaxQuoteChanges: Get<u32>;
+
+		/// The clock that periods are counted by. It must give every number, as blocks do: what is due
+		/// in a number that is left out stays undone.
 		type BlockNumberProvider: BlockNumberProvider<BlockNumber = BlockNumber>;
 
 		/// Weights of the calls.
@@ -132,6 +164,37 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type HotKeys<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, AccountId>;
 
+	/// Quotes that are announced and not in force yet, one for each provider at most; hashed as they
+	/// are.
+	#[pallet::storage]
+	pub type PendingQuotes<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, PendingQuote>;
+
+	/// Whose price changes in which block. The hasher is cheap since blocks are counted; there is an
+	/// account for each entry of [`PendingQuotes`].
+	#[pallet::storage]
+	pub type QuoteChanges<T: Config> = StorageMap<
+		_,
+		Twox64Concat,
+		BlockNumber,
+		BoundedVec<AccountId, T::MaxQuoteChanges>,
+		ValueQuery,
+	>;
+
+	/// The quotes that were in force before a provider's present one, oldest first; hashed as
+	/// providers are. Only the newest are kept.
+	#[pallet::storage]
+	pub type FormerQuotes<T: Config> = StorageMap<
+		_,
+		Blake2_128Concat,
+		AccountId,
+		BoundedVec<Quote, T::MaxFormerQuotes>,
+		ValueQuery,
+	>;
+
+	/// The block in which a provider was last known to be there; hashed as providers are.
+	#[pallet::storage]
+	pub type LastSeen<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, BlockNumber>;
+
 	/// What happened.
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(crate) fn deposit_event)]
@@ -152,7 +215,7 @@ pub mod pallet {
 			/// What it asks.
 			quote: Quote,
 		},
-		/// A provider asks another price.
+		/// A provider asks the price that it announced.
 		#[codec(index = 1)]
 		QuoteChanged {
 			/// The provider.
@@ -224,6 +287,25 @@ pub mod pallet {
 			/// The provider.
 			provider: AccountId,
 		},
+		/// A provider will ask another price. What it announced before and is not in force yet counts
+		/// no more.
+		#[codec(index = 10)]
+		QuoteAnnounced {
+			/// The provider.
+			provider: AccountId,
+			/// What it will ask.
+			quote: Quote,
+			/// The first block in which it asks that.
+			from: BlockNumber,
+		},
+		/// A provider's machine is there.
+		#[codec(index = 11)]
+		Heartbeat {
+			/// The provider.
+			provider: AccountId,
+			/// The block in which its machine was running.
+			at: BlockNumber,
+		},
 	}
 
 	/// What went wrong.
@@ -278,6 +360,13 @@ pub mod pallet {
 		/// The time in jail is not over; wait for the block given when it was jailed.
 		#[codec(index = 15)]
 		StillJailed,
+		/// The provider has collected money that is not settled. Have its epochs reported and settled,
+		/// then take the bond.
+		#[codec(index = 16)]
+		BondAtRisk,
+		/// Too many prices change in the blocks in question; try again in a later block.
+		#[codec(index = 17)]
+		TooManyQuoteChanges,
 	}
 
 	#[pallet::hooks]
@@ -291,6 +380,18 @@ pub mod pallet {
 				T::MaxEndpointLen::get() >= 16,
 				"an endpoint needs some bytes"
 			);
+			assert!(
+				T::MaxQuoteChanges::get() > 0,
+				"prices must be able to change"
+			);
+			assert!(
+				T::MaxFormerQuotes::get() > 0,
+				"receipts name the quote before this one"
+			);
+		}
+
+		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
+			T::WeightInfo::change_quotes(Self::change_quotes())
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -330,10 +431,12 @@ pub mod pallet {
 			Self::do_register(who, hot_key, endpoint, bond, bases, rate)
 		}
 
-		/// Asks another price, under the next quote number.
+		/// Announces another price, under the next quote number. Dearer or cheaper, it is in force
+		/// after the notice and not before, so nobody's price changes while it is being agreed to. An
+		/// announcement before this one that is not in force yet is void, and its number with it.
 		///
-		/// Emits [`Event::QuoteChanged`]. Fails with [`Error::NotProvider`],
-		/// [`Error::AlreadyLeaving`], [`Error::RateTooHigh`].
+		/// Emits [`Event::QuoteAnnounced`], and [`Event::QuoteChanged`] in the block in question. Fails with [`Error::NotProvider`],
+		/// [`Error::AlreadyLeaving`], [`Error::RateTooHigh`], [`Error::TooManyQuoteChanges`].
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::set_quote())]
 		pub fn set_quote(origin: OriginFor<T>, rate: Rate) -> DispatchResult {
@@ -377,7 +480,7 @@ pub mod pallet {
 		}
 
 		/// Stops taking work, for good. The bond stays held for the unbonding period in force now; a
-		/// jailed provider's at least until it could have been let out.
+		/// jailed provider's at least until it could have been let out. An announced price is dropped.
 		///
 		/// Emits [`Event::Leaving`]. Fails with [`Error::NotProvider`], [`Error::AlreadyLeaving`].
 		#[pallet::call_index(5)]
@@ -387,10 +490,11 @@ pub mod pallet {
 			Self::do_leave(who)
 		}
 
-		/// Takes the bond after the unbonding period and removes the registration.
+		/// Takes the bond after the unbonding period and removes the registration. Vouchers that the
+		/// provider still holds are worth only their compute money from then on.
 		///
 		/// Emits [`Event::Left`]. Fails with [`Error::NotProvider`], [`Error::NotLeaving`],
-		/// [`Error::BondLocked`].
+		/// [`Error::BondLocked`], [`Error::BondAtRisk`].
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::withdraw_bond())]
 		pub fn withdraw_bond(origin: OriginFor<T>) -> DispatchResult {
@@ -408,6 +512,37 @@ pub mod pallet {
 			let who = ensure_signed(origin)?;
 			Self::do_unjail(who)
 		}
+
+		/// Shows that a provider's machine is there: costs no fee and needs no account, as `signature`
+		/// says enough.
+		///
+		/// - `provider`: the provider, which must be active;
+		/// - `at`: the newest block that its machine knew when it signed;
+		/// - `signature`: its hot key's over the [heartbeat](openledger_primitives::Heartbeat).
+		///
+		/// At most one in a period is accepted of a provider, and none that is older than a period: a
+		/// signature is worth one transaction, once.
+		///
+		/// Emits [`Event::Heartbeat`]. A transaction is invalid, and none is included, with
+		/// `BadSigner` if the provider is not active, `Future` if the block is still to come, `Stale` if
+		/// the last heartbeat is less than a period before, `AncientBirthBlock` if it is too old, and
+		/// `BadProof` if the signature is not the hot key's.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::heartbeat())]
+		#[pallet::authorize(Self::authorize_heartbeat)]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_heartbeat())]
+		pub fn heartbeat(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			at: BlockNumber,
+			signature: MultiSignature,
+		) -> DispatchResult {
+			ensure_authorized(origin)?;
+			// Whose signature it is was checked before the transaction was let in.
+			let _ = signature;
+			Self::do_heartbeat(provider, at);
+			Ok(())
+		}
 	}
 
 	#[pallet::view_functions]
@@ -421,6 +556,38 @@ pub mod pallet {
 		pub fn quote(account: AccountId) -> Option<Quote> {
 			let provider = Providers::<T>::get(account)?;
 			(provider.state == ProviderState::Active).then_some(provider.quote)
+		}
+
+		/// The price that a provider has announced and does not ask yet.
+		pub fn pending_quote(account: AccountId) -> Option<PendingQuote> {
+			PendingQuotes::<T>::get(account)
+		}
+
+		/// What a provider asks, or once asked, under a quote number; `None` if it never did, or if it
+		/// was too many quotes ago.
+		pub fn quote_rate(account: AccountId, quote: QuoteId) -> Option<Rate> {
+			let present = Providers::<T>::get(&account)?.quote;
+			if present.id == quote {
+				return Some(present.rate);
+			}
+			FormerQuotes::<T>::get(account)
+				.into_iter()
+				.find(|former| former.id == quote)
+				.map(|former| former.rate)
+		}
+
+		/// The block in which a provider was last known to be there; `None` if it never was.
+		pub fn last_seen(account: AccountId) -> Option<BlockNumber> {
+			LastSeen::<T>::get(account)
+		}
+
+		/// Whether a provider takes work and has given signs of life lately. Nobody loses anything by
+		/// being silent: clients look elsewhere first.
+		pub fn is_alive(account: AccountId) -> bool {
+			let silence = T::HeartbeatPeriod::get().saturating_mul(T::MissedHeartbeats::get());
+			let now = T::BlockNumberProvider::current_block_number();
+			Self::is_active(&account)
+				&& LastSeen::<T>::get(account).is_some_and(|at| now.saturating_sub(at) <= silence)
 		}
 
 		/// The provider that a hot key belongs to.

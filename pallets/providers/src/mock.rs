@@ -38,22 +38,45 @@ impl BaseInspect for Bases {
 	}
 }
 
+/// Alice has [`AtStake`] to account for, nobody else has anything.
+pub struct Accounts;
+
+impl AtRisk for Accounts {
+	fn at_risk(provider: &AccountId) -> Balance {
+		if *provider == alice() {
+			AtStake::get()
+		} else {
+			0
+		}
+	}
+}
+
 pub const MIN_BOND: Balance = 1_000;
 pub const MAX_RATE: Balance = 1_000_000;
 
 parameter_types! {
 	pub static UnbondingPeriod: BlockNumber = 20;
+	/// What Alice has yet to account for.
+	pub static AtStake: Balance = 0;
 	pub static LeastBond: Balance = MIN_BOND;
 	pub static JailPeriod: BlockNumber = 10;
+	pub static QuoteNotice: BlockNumber = 5;
+	pub static HeartbeatPeriod: BlockNumber = 10;
 }
 
 impl Config for Test {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Bases = Bases;
+	type AtRisk = Accounts;
 	type MinBond = LeastBond;
 	type UnbondingPeriod = UnbondingPeriod;
 	type JailPeriod = JailPeriod;
+	type QuoteNotice = QuoteNotice;
+	type HeartbeatPeriod = HeartbeatPeriod;
+	type MissedHeartbeats = ConstU32<3>;
+	type MaxFormerQuotes = ConstU32<3>;
+	type MaxQuoteChanges = ConstU32<1>;
 	type MaxRate = ConstU128<MAX_RATE>;
 	type MaxBases = ConstU32<4>;
 	type MaxEndpointLen = ConstU32<64>;
@@ -102,6 +125,15 @@ pub fn build_and_execute(test: impl FnOnce()) {
 		test();
 		Providers::do_try_state().unwrap();
 	});
+}
+
+/// Runs blocks up to `block`.
+pub fn run_to(block: BlockNumber) {
+	while System::block_number() < block {
+		let next = System::block_number() + 1;
+		System::set_block_number(next);
+		<Providers as Hooks<BlockNumber>>::on_initialize(next);
+	}
 }
 
 pub fn endpoint(url: &str) -> EndpointOf<Test> {

@@ -16,6 +16,20 @@ pub trait BaseInspect {
 	fn exists(base: BaseModelId) -> bool;
 }
 
+/// Tells what a provider has yet to account for.
+pub trait AtRisk {
+	/// Money, in units, that went through the provider's hands and is not settled: while there is
+	/// any, its bond stays where it is.
+	fn at_risk(provider: &AccountId) -> Balance;
+}
+
+/// Where providers collect nothing, nothing is at risk.
+impl AtRisk for () {
+	fn at_risk(_: &AccountId) -> Balance {
+		0
+	}
+}
+
 /// What a provider asks for computing.
 #[derive(
 	Clone,
@@ -34,6 +48,26 @@ pub struct Quote {
 	pub id: QuoteId,
 	/// Units per 1,000 tokens.
 	pub rate: Rate,
+}
+
+/// A quote that is announced and not in force yet.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct PendingQuote {
+	/// What the provider will ask.
+	pub quote: Quote,
+	/// The first block in which it asks that.
+	pub from: BlockNumber,
 }
 
 /// Whether a provider takes work.
@@ -90,7 +124,7 @@ pub struct Provider<T: Config> {
 	pub bond: Balance,
 	/// The base models it serves.
 	pub bases: BasesOf<T>,
-	/// What it asks for computing.
+	/// What it asks for computing now.
 	pub quote: Quote,
 	/// Whether it takes work.
 	pub state: ProviderState,

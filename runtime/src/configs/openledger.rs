@@ -65,14 +65,21 @@ impl pallet_models::Config for Runtime {
 }
 
 impl pallet_providers::Config for Runtime {
+	type AtRisk = ();
 	type Bases = Wiring;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
+	type HeartbeatPeriod = serving::HeartbeatPeriod;
 	type JailPeriod = serving::JailPeriod;
 	type MaxBases = ConstU32<16>;
 	type MaxEndpointLen = MaxUriLen;
+	// More than change in the time that the vouchers of an epoch and its report take.
+	type MaxFormerQuotes = ConstU32<64>;
+	type MaxQuoteChanges = ConstU32<32>;
 	type MaxRate = serving::MaxRate;
 	type MinBond = serving::MinBond;
+	type MissedHeartbeats = serving::MissedHeartbeats;
+	type QuoteNotice = serving::QuoteNotice;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type UnbondingPeriod = serving::UnbondingPeriod;
 	type WeightInfo = ();
@@ -139,6 +146,10 @@ impl pallet_channels::Revenue<Credit<AccountId, Balances>> for Wiring {
 		licence: Credit<AccountId, Balances>,
 	) {
 		Attribution::collect(provider, compute, licence);
+	}
+
+	fn room(_: &AccountId) -> Balance {
+		Balance::MAX
 	}
 }
 

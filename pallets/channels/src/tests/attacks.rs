@@ -438,3 +438,32 @@ fn a_payer_that_is_its_own_provider_should_gain_nothing() {
 		assert_eq!(Balances::balance(&pot()), ENDOWMENT + 40 * OPEN);
 	})
 }
+
+#[test]
+fn a_unit_topped_up_by_others_should_not_keep_a_channel_open() {
+	with_channel(|| {
+		assert_ok!(Channels::thaw(signed(alice()), 0));
+		pass(ThawPeriod::get());
+		// However often somebody tops up, the payer's next call has it all, the gift included.
+		for _ in 0..3 {
+			assert_ok!(Channels::top_up(signed(charlie()), 0, 1));
+		}
+		assert_ok!(Channels::close(signed(alice()), 0));
+		assert_eq!(channel(), None);
+		assert_eq!(Balances::balance(&alice()), ENDOWMENT + 3);
+		assert_eq!(Balances::total_balance_on_hold(&alice()), 0);
+	})
+}
+
+#[test]
+fn closing_should_be_no_shortcut_past_a_thaw() {
+	with_channel(|| {
+		let served = sign("Alice", voucher(60 * OPEN, 0));
+		let early = Channels::close(signed(alice()), 0).unwrap_err();
+		assert_eq!(early.error, Error::<Test>::EscrowNotEmpty.into());
+		assert_ok!(Channels::thaw(signed(alice()), 0));
+		let early = Channels::close(signed(alice()), 0).unwrap_err();
+		assert_eq!(early.error, Error::<Test>::StillThawing.into());
+		assert_eq!(skipped(served), None);
+	})
+}

@@ -56,3 +56,37 @@ fn close_should_refuse_while_money_is_in_escrow_and_all_but_the_payer() {
 		assert!(channel().is_some());
 	})
 }
+
+#[test]
+fn close_should_give_the_escrow_back_when_a_thaw_has_ended() {
+	with_channel(|| {
+		redeem(vec![sign("Alice", voucher(7 * OPEN, 0))]);
+		assert_ok!(Channels::thaw(signed(alice()), 0));
+		System::reset_events();
+		pass(ThawPeriod::get());
+		assert_ok!(Channels::close(signed(alice()), 0));
+		assert_eq!(
+			events(),
+			[
+				Event::Withdrawn {
+					channel: 0,
+					amount: 93 * OPEN,
+					generation: 1
+				},
+				Event::Closed { channel: 0 }
+			]
+		);
+		assert_eq!(Balances::total_balance_on_hold(&alice()), 0);
+		assert_eq!(Balances::balance(&alice()), ENDOWMENT - 7 * OPEN);
+	})
+}
+
+#[test]
+fn close_should_not_give_the_escrow_back_before() {
+	with_channel(|| {
+		assert_ok!(Channels::thaw(signed(alice()), 0));
+		pass(ThawPeriod::get() - 1);
+		let refused = Channels::close(signed(alice()), 0).unwrap_err();
+		assert_eq!(refused.error, Error::<Test>::StillThawing.into());
+	})
+}

@@ -6,6 +6,7 @@ mod close;
 mod open;
 mod random;
 mod redeem;
+mod room;
 mod set_delegate;
 mod signatures;
 mod thaw;

@@ -35,6 +35,9 @@ enum Step {
 	Redeem {
 		vouchers: Vec<Draft>,
 	},
+	Room {
+		units: Balance,
+	},
 	Pass {
 		blocks: BlockNumber,
 	},
@@ -94,6 +97,7 @@ fn step() -> impl Strategy<Value = Step> {
 		2 => channel.clone().prop_map(|channel| Step::Withdraw { channel }),
 		2 => channel.prop_map(|channel| Step::Close { channel }),
 		8 => prop::collection::vec(draft(), 1..6).prop_map(|vouchers| Step::Redeem { vouchers }),
+		1 => (0..20 * OPEN).prop_map(|units| Step::Room { units }),
 		3 => (0u32..25).prop_map(|blocks| Step::Pass { blocks }),
 	]
 }
@@ -162,6 +166,10 @@ fn take(step: Step) {
 					.and_then(|first| Channels::channel(first.voucher.channel))
 					.map_or(bob(), |channel| channel.provider);
 				Channels::redeem(signed(provider), BoundedVec::truncate_from(vouchers))
+			}
+			Step::Room { units } => {
+				Room::set(&units);
+				Ok(())
 			}
 			Step::Pass { blocks } => {
 				pass(blocks);

@@ -239,3 +239,38 @@ fn redeem_should_skip_vouchers_that_take_anything_back() {
 		assert_eq!(skipped(sign("Alice", next)), None);
 	})
 }
+
+#[test]
+fn redeem_should_keep_what_the_newest_voucher_acknowledged() {
+	with_channel(|| {
+		let acknowledging = |amount, byte| Voucher {
+			receipts: Hash::repeat_byte(byte),
+			..voucher(amount, 0)
+		};
+		assert_eq!(Channels::lane_receipts(0, 0, 0), None);
+		redeem(vec![
+			sign("Alice", acknowledging(OPEN, 1)),
+			sign("Alice", acknowledging(2 * OPEN, 2)),
+			// It owes nothing more, so the provider was not paid for what it acknowledges.
+			sign("Alice", acknowledging(2 * OPEN, 3)),
+		]);
+		assert_eq!(Channels::lane_receipts(0, 0, 0), Some(Hash::repeat_byte(2)));
+		for (channel, generation, lane) in [(1, 0, 0), (0, 1, 0), (0, 0, 1)] {
+			assert_eq!(Channels::lane_receipts(channel, generation, lane), None);
+		}
+
+		// A later generation does not answer for an earlier one, until it has redeemed.
+		assert_ok!(Channels::thaw(signed(alice()), 0));
+		pass(ThawPeriod::get());
+		assert_ok!(Channels::withdraw(signed(alice()), 0));
+		assert_eq!(Channels::lane_receipts(0, 0, 0), Some(Hash::repeat_byte(2)));
+		assert_ok!(Channels::top_up(signed(alice()), 0, OPEN));
+		let next = Voucher {
+			generation: 1,
+			..acknowledging(OPEN, 4)
+		};
+		redeem(vec![sign("Alice", next)]);
+		assert_eq!(Channels::lane_receipts(0, 0, 0), None);
+		assert_eq!(Channels::lane_receipts(0, 1, 0), Some(Hash::repeat_byte(4)));
+	})
+}

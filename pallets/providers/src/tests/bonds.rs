@@ -20,6 +20,7 @@ enum Act {
 	Slash(Balance),
 	Jail,
 	Unjail,
+	SetQuote(Balance),
 	Wait(BlockNumber),
 }
 
@@ -33,7 +34,8 @@ fn act() -> impl Strategy<Value = Act> {
 		1 => (0..MIN_BOND).prop_map(Act::Slash),
 		1 => Just(Act::Jail),
 		2 => Just(Act::Unjail),
-		2 => (0u32..25).prop_map(Act::Wait),
+		3 => (0..2 * MAX_RATE).prop_map(Act::SetQuote),
+		4 => (0u32..25).prop_map(Act::Wait),
 	]
 }
 
@@ -53,13 +55,14 @@ fn perform(who: AccountId, act: Act) -> Result<Balance, DispatchError> {
 		Act::Leave => Providers::leave(origin),
 		Act::Withdraw => Providers::withdraw_bond(origin),
 		Act::Unjail => Providers::unjail(origin),
+		Act::SetQuote(output) => Providers::set_quote(origin, Rate { output, ..RATE }),
 		Act::Slash(amount) => return Ok(Providers::slash_bond(&who, amount).peek()),
 		Act::Jail => {
 			Providers::jail(&who);
 			Ok(())
 		}
 		Act::Wait(blocks) => {
-			System::set_block_number(System::block_number() + blocks);
+			run_to(System::block_number() + blocks);
 			Ok(())
 		}
 	}
@@ -71,7 +74,7 @@ proptest! {
 
 	#[test]
 	fn bonds_should_be_held_to_the_unit(
-		acts in prop::collection::vec((any::<bool>(), act()), 1..60),
+		acts in prop::collection::vec((any::<bool>(), act()), 1..80),
 	) {
 		build_and_execute(|| {
 			let issuance = Balances::total_issuance();

@@ -1,7 +1,9 @@
 //! One file per call, and others for sequences of them and for the invariants.
 
+mod attacks;
 mod bond_more;
 mod bonds;
+mod heartbeat;
 mod jail;
 mod leave;
 mod register;

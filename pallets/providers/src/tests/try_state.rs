@@ -56,3 +56,51 @@ fn try_state_should_notice_offers_that_cannot_be() {
 		provider.quote.id = 0
 	});
 }
+
+#[test]
+fn try_state_should_notice_announcements_that_would_be_lost() {
+	let pending = |id, from| PendingQuote {
+		quote: Quote { id, rate: RATE },
+		from,
+	};
+	let list = |block| QuoteChanges::<Test>::set(block, vec![alice()].try_into().unwrap());
+	assert_noticed("5: an announced quote with an old number", |_| {
+		PendingQuotes::<Test>::insert(alice(), pending(1, 9));
+		list(9);
+	});
+	assert_noticed("5: an announced quote that is overdue", |_| {
+		PendingQuotes::<Test>::insert(alice(), pending(2, 1));
+		list(1);
+	});
+	assert_noticed("5: an announced quote that is not listed once", |_| {
+		PendingQuotes::<Test>::insert(alice(), pending(2, 9));
+		list(8);
+	});
+	assert_noticed("5: a change of a price that is not announced", |_| list(8));
+	assert_noticed(Error::<Test>::NotProvider, |_| {
+		PendingQuotes::<Test>::insert(bob(), pending(2, 9))
+	});
+	assert_noticed(Error::<Test>::AlreadyLeaving, |provider| {
+		PendingQuotes::<Test>::insert(alice(), pending(2, 9));
+		list(9);
+		provider.state = ProviderState::Leaving { free_at: 9 };
+	});
+}
+
+#[test]
+fn try_state_should_notice_a_past_that_was_not() {
+	let former = |id| {
+		let quotes = vec![Quote { id, rate: RATE }];
+		FormerQuotes::<Test>::insert(
+			alice(),
+			BoundedVec::<_, ConstU32<3>>::try_from(quotes).unwrap(),
+		)
+	};
+	assert_noticed("6: former quotes that are out of order", |_| former(1));
+	assert_noticed("7: a provider that was seen in a block to come", |_| {
+		LastSeen::<Test>::insert(alice(), 2)
+	});
+	assert_noticed(Error::<Test>::NotProvider, |_| {
+		LastSeen::<Test>::insert(bob(), 1)
+	});
+}

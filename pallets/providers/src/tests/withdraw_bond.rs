@@ -61,3 +61,23 @@ fn withdraw_bond_should_refuse_who_has_not_left() {
 		);
 	});
 }
+
+#[test]
+fn withdraw_bond_should_refuse_while_anything_is_at_risk() {
+	build_and_execute(|| {
+		register(alice(), 1);
+		register(bob(), 2);
+		for who in [alice(), bob()] {
+			assert_ok!(Providers::leave(signed(who)));
+		}
+		System::set_block_number(10 * UnbondingPeriod::get());
+		AtStake::set(1);
+		assert_noop!(
+			Providers::withdraw_bond(signed(alice())),
+			Error::<Test>::BondAtRisk
+		);
+		assert_ok!(Providers::withdraw_bond(signed(bob())));
+		AtStake::set(0);
+		assert_ok!(Providers::withdraw_bond(signed(alice())));
+	});
+}
