@@ -21,7 +21,7 @@ use openledger_proto::v1::{
 	quote_request, receipts_server::Receipts, upload_request, AdapterRequest, AdapterStatus,
 	Earned, GenerateRequest, GenerateResponse, GetReceiptRequest, ListAdaptersRequest,
 	ListAdaptersResponse, PinAdapterRequest, QuoteRequest, QuoteResponse, ReceiptDetail,
-	ReportDetail, ReportRequest, UploadRequest,
+	ReportDetail, ReportPiece, ReportRequest, UploadRequest,
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, Semaphore};
@@ -33,6 +33,9 @@ const FRAMES: usize = 64;
 
 /// Files that are received at a time.
 const UPLOADS: usize = 4;
+
+/// Leaves in a piece of a published report; with their attributions a few hundred kilobytes.
+const PIECE: usize = 256;
 
 /// Receipts and reports that are looked up at a time.
 const LOOKUPS: usize = 4;
@@ -399,12 +402,59 @@ impl Services {
 		let report = &shown.report;
 		Ok(ReportDetail {
 			receipts: report.receipts.encode(),
+			parts: report.parts.encode(),
 			payouts: report.payouts.encode(),
 			terms: report.terms_version,
 			receipt_leaves: report.receipt_leaves.iter().map(Encode::encode).collect(),
 			payout_leaves: report.payout_leaves.iter().map(Encode::encode).collect(),
 		})
 	}
+}
+
+/// Sends everything that `shown` commits to, in pieces, as fast as it is taken.
+fn publish(
+	payee: &Payee,
+	shown: &Shown,
+	pieces: &mpsc::Sender<Result<ReportPiece, Status>>,
+) -> Result<(), Refusal> {
+	let report = &shown.report;
+	// A client that has gone away wants no more.
+	let send = |piece| pieces.blocking_send(Ok(piece)).is_ok();
+	for leaves in report.receipt_leaves.chunks(PIECE) {
+		let mut piece = ReportPiece {
+			receipt_leaves: leaves.iter().map(Encode::encode).collect(),
+			..ReportPiece::default()
+		};
+		for leaf in leaves {
+			if let Some(record) = payee.store.receipt(&leaf.receipt)? {
+				piece.receipts.push(record.receipt.encode());
+				let attribution = payee.store.attribution(&leaf.receipt)?;
+				piece.attributions.push(attribution.encode());
+			}
+		}
+		if !send(piece) {
+			return Ok(());
+		}
+	}
+	for leaves in report.part_leaves.chunks(PIECE) {
+		let piece = ReportPiece {
+			part_leaves: leaves.iter().map(Encode::encode).collect(),
+			..ReportPiece::default()
+		};
+		if !send(piece) {
+			return Ok(());
+		}
+	}
+	for leaves in report.payout_leaves.chunks(PIECE) {
+		let piece = ReportPiece {
+			payout_leaves: leaves.iter().map(Encode::encode).collect(),
+			..ReportPiece::default()
+		};
+		if !send(piece) {
+			return Ok(());
+		}
+	}
+	Ok(())
 }
 
 /// A receipt's place in a report, and what it adds to the payouts.
@@ -522,6 +572,43 @@ impl Adapters for Services {
 
 #[async_trait]
 impl Receipts for Services {
+	type PublishedStream = ReceiverStream<Result<ReportPiece, Status>>;
+
+	async fn published(
+		&self,
+		request: Request<ReportRequest>,
+	) -> Result<Response<Self::PublishedStream>, Status> {
+		let epoch = request.into_inner().epoch;
+		let found = self.lookup(move |services| {
+			let payee = services.payee()?.clone();
+			let shown = services.reports.get(&payee.store, epoch)?;
+			let shown =
+				shown.ok_or_else(|| Refusal::NotFound(format!("epoch {epoch} is not reported")))?;
+			Ok((payee, shown))
+		});
+		let (payee, shown) = match found.await {
+			Ok(found) => found,
+			Err(refusal) => {
+				self.worker.refused(&refusal, "receipts.published");
+				return Err(refusal.status());
+			}
+		};
+		let turn = self
+			.lookups
+			.clone()
+			.acquire_owned()
+			.await
+			.map_err(|_| Refusal::ShuttingDown.status())?;
+		let (pieces, receiver) = mpsc::channel(4);
+		tokio::task::spawn_blocking(move || {
+			if let Err(refusal) = publish(&payee, &shown, &pieces) {
+				let _gone = pieces.blocking_send(Err(refusal.status()));
+			}
+			drop(turn);
+		});
+		Ok(Response::new(ReceiverStream::new(receiver)))
+	}
+
 	async fn get(
 		&self,
 		request: Request<GetReceiptRequest>,
@@ -540,3 +627,6 @@ impl Receipts for Services {
 		self.answered(found.await, "receipts.report")
 	}
 }
+
+#[cfg(test)]
+mod tests;

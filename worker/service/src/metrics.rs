@@ -330,7 +330,7 @@ impl Collector for EngineCollector {
 			0 => 0.0,
 			budget => stats.kv_reserved as f64 / budget as f64,
 		};
-		let gauges: [(&str, &str, f64); 6] = [
+		let gauges: [(&str, &str, f64); 7] = [
 			(
 				"vllm:num_requests_running",
 				"Requests in the batch",
@@ -355,6 +355,11 @@ impl Collector for EngineCollector {
 				"openledger_adapter_bytes",
 				"Bytes of adapters in memory",
 				stats.adapters.bytes as f64,
+			),
+			(
+				"openledger_adapter_pinned_bytes",
+				"Bytes of adapters that are pinned",
+				stats.adapters.pinned_bytes as f64,
 			),
 			(
 				"openledger_adapter_budget_bytes",

@@ -15,7 +15,9 @@ use openledger_attribution::data_weights;
 use openledger_client::types::Pot;
 use openledger_primitives::{
 	merkle::MerkleError,
-	report::{parts, payouts, payouts_tree, receipt_net, receipts_tree, split, Earning},
+	report::{
+		parts, parts_tree, payouts, payouts_tree, receipt_net, receipts_tree, split, Earning,
+	},
 	Balance, Commitment, EpochIndex, Hash, PayoutLeaf, ReceiptLeaf, Terms,
 };
 use std::{sync::Arc, time::Duration};
@@ -258,7 +260,7 @@ impl Reporter {
 		let mut earnings = Vec::new();
 		let mut sum: Balance = 0;
 		let mut whole = true;
-		let overflow = ReportError::Arithmetic("the sum of the receipts overflows");
+		let overflow = ReportError::Arithmetic("the parts overflow");
 		for (key, interval) in payee.store.earned(epoch)? {
 			let mut covered = interval.from;
 			for (digest, record, paid) in payee.store.receipts_in(&key, &interval)? {
@@ -276,30 +278,53 @@ impl Reporter {
 				whole = false;
 			}
 		}
-		if sum != pot.licence {
-			return Err(if whole {
-				ReportError::WrongSum {
+		if !whole && sum != pot.licence {
+			return Err(ReportError::NotYet);
+		}
+		match pot.licence.checked_sub(sum) {
+			Some(0) => {}
+			Some(rest) => {
+				tracing::error!(
+					epoch,
+					rest = open(rest),
+					"no receipt explains a part of the epoch's money, which goes to the treasury; was \
+					 the data folder lost?"
+				);
+				self.metrics.report("unexplained");
+				leaves.push(ReceiptLeaf {
+					receipt: Hash::zero(),
+					paid: rest,
+				});
+				earnings.push(Earning {
+					paid: rest,
+					base: None,
+					adapter: None,
+				});
+			}
+			None => {
+				return Err(ReportError::WrongSum {
 					found: sum,
 					expected: pot.licence,
-				}
-			} else {
-				ReportError::NotYet
-			});
+				})
+			}
 		}
-		let payout_leaves = parts(pot.licence, pot.net, &earnings, &terms)
-			.and_then(|parts| payouts(&parts))
-			.ok_or(overflow)?;
-		let payouts = match payout_leaves.as_slice() {
-			[] => Commitment::default(),
-			leaves => payouts_tree(leaves)?.commitment(),
-		};
+		let part_leaves = parts(pot.licence, pot.net, &earnings, &terms).ok_or(overflow)?;
+		let overflow = ReportError::Arithmetic("the payouts overflow");
+		let payout_leaves = payouts(&part_leaves).ok_or(overflow)?;
+		let (mut parts, mut payouts) = (Commitment::default(), Commitment::default());
+		if !payout_leaves.is_empty() {
+			parts = parts_tree(&part_leaves)?.commitment();
+			payouts = payouts_tree(&payout_leaves)?.commitment();
+		}
 		Ok(EpochReport {
 			receipts: receipts_tree(&leaves)?.commitment(),
+			parts,
 			payouts,
 			terms_version: pot.terms,
 			terms,
 			net: pot.net,
 			receipt_leaves: leaves,
+			part_leaves,
 			payout_leaves,
 		})
 	}

@@ -23,7 +23,7 @@ use crate::payments::{acknowledge_all, totals, Checked, LaneKey, Totals, Voucher
 use codec::{Decode, Encode};
 use openledger_primitives::{
 	content_hash, AccountId, AdapterId, AlgorithmId, Attribution, Balance, BaseModelId,
-	BlockNumber, Commitment, EpochIndex, Hash, PayoutLeaf, Price, QuoteId, Rate, Receipt,
+	BlockNumber, Commitment, EpochIndex, Hash, PartLeaf, PayoutLeaf, Price, QuoteId, Rate, Receipt,
 	ReceiptLeaf, Score, SignedVoucher, Terms, TermsVersion,
 };
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
@@ -49,7 +49,7 @@ const EARNED: TableDefinition<'_, EarnedRow, &[u8]> = TableDefinition::new("earn
 const EPOCHS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("epochs");
 
 /// Version of the schema above.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Most writes that share one sync.
 const MAX_GROUP: usize = 256;
@@ -261,6 +261,8 @@ pub struct Interval {
 pub struct EpochReport {
 	/// Commitment of the receipts tree.
 	pub receipts: Commitment,
+	/// Commitment of the parts tree.
+	pub parts: Commitment,
 	/// Commitment of the payouts tree.
 	pub payouts: Commitment,
 	/// Version of the terms.
@@ -271,6 +273,8 @@ pub struct EpochReport {
 	pub net: Balance,
 	/// Leaves of the receipts tree, in order.
 	pub receipt_leaves: Vec<ReceiptLeaf>,
+	/// Leaves of the parts tree, in order.
+	pub part_leaves: Vec<PartLeaf>,
 	/// Leaves of the payouts tree, in order.
 	pub payout_leaves: Vec<PayoutLeaf>,
 }

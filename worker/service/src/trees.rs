@@ -51,10 +51,14 @@ impl Shown {
 	fn leaves(&self) -> usize {
 		let EpochReport {
 			receipt_leaves,
+			part_leaves,
 			payout_leaves,
 			..
 		} = &self.report;
-		receipt_leaves.len().saturating_add(payout_leaves.len())
+		receipt_leaves
+			.len()
+			.saturating_add(part_leaves.len())
+			.saturating_add(payout_leaves.len())
 	}
 }
 
@@ -143,11 +147,13 @@ mod tests {
 		let receipts = receipts_tree(&receipt_leaves).unwrap().commitment();
 		EpochReport {
 			receipts,
+			parts: receipts,
 			payouts: receipts,
 			terms_version: 1,
 			terms: Terms::default(),
 			net: 5,
 			receipt_leaves,
+			part_leaves: Vec::new(),
 			payout_leaves: Vec::new(),
 		}
 	}
