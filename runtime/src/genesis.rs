@@ -119,11 +119,15 @@ fn development_genesis(validators: &[DevelopmentValidator], launch: LaunchConfig
 /// One validator, Alice, and periods short enough to watch money go all the way in minutes.
 fn development() -> Value {
 	let launch = LaunchConfig {
+		trial: true,
 		epoch_length: Some(MINUTES / 2),
 		dispute_window: Some(3),
 		voucher_lifetime: Some(5 * MINUTES),
 		thaw_period: Some(6 * MINUTES),
 		unbonding_period: Some(10 * MINUTES),
+		jail_period: Some(2 * MINUTES),
+		quote_notice: Some(3),
+		heartbeat_period: Some(MINUTES),
 		..Default::default()
 	};
 	development_genesis(&[ALICE], launch)

@@ -1,13 +1,14 @@
-//! Sets governed parameters at genesis, so that a chain for trying things out can have short
-//! periods from its first block. It has no calls, no storage and nothing to do afterwards.
+//! Decides at genesis what a chain is for. A chain for trying things out can have short periods
+//! from its first block, and short votes for good; nothing can change that afterwards.
 
 pub use pallet::*;
 
 #[frame_support::pallet]
 pub mod pallet {
 	use crate::{
+		governance::rules,
 		parameters::governed::{attribution, serving},
-		BlockNumber, Parameters, RuntimeOrigin, RuntimeParameters,
+		BlockNumber, RuntimeParameters,
 	};
 	use frame_support::pallet_prelude::*;
 
@@ -17,10 +18,26 @@ pub mod pallet {
 	#[pallet::config]
 	pub trait Config: frame_system::Config {}
 
-	/// Values that replace the defaults; `null` keeps the default. All are numbers of blocks.
+	/// Whether this chain only tries things out: its referenda take seconds, and governance may set
+	/// periods of single blocks. Only genesis writes it.
+	#[pallet::storage]
+	pub type Trial<T: Config> = StorageValue<_, bool, ValueQuery>;
+
+	impl<T: Config> Pallet<T> {
+		/// Whether this chain only tries things out; see [`Trial`].
+		pub fn is_trial() -> bool {
+			Trial::<T>::get()
+		}
+	}
+
+	/// Values that replace the defaults; `null` keeps the default. All are numbers of blocks, and
+	/// must be within the bounds that hold for governance too.
 	#[pallet::genesis_config]
 	#[derive(frame_support::DefaultNoBound)]
 	pub struct GenesisConfig<T: Config> {
+		/// Whether the chain only tries things out: votes take seconds, and periods may be as short
+		/// as one block. Never for a chain whose OPEN is worth something.
+		pub trial: bool,
 		/// Length of an attribution epoch.
 		pub epoch_length: Option<BlockNumber>,
 		/// Time in which a usage report can be disputed.
@@ -31,6 +48,12 @@ pub mod pallet {
 		pub voucher_lifetime: Option<BlockNumber>,
 		/// Time a leaving provider waits for its bond.
 		pub unbonding_period: Option<BlockNumber>,
+		/// Time a provider caught cheating gets no work.
+		pub jail_period: Option<BlockNumber>,
+		/// Time between the announcement of a provider's price and its first block.
+		pub quote_notice: Option<BlockNumber>,
+		/// Time between two heartbeats of a provider.
+		pub heartbeat_period: Option<BlockNumber>,
 		/// Nothing.
 		#[serde(skip)]
 		pub marker: core::marker::PhantomData<T>,
@@ -39,6 +62,7 @@ pub mod pallet {
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
+			Trial::<T>::put(self.trial);
 			use attribution::Parameters as A;
 			use serving::Parameters as S;
 			let values = [
@@ -69,10 +93,23 @@ pub mod pallet {
 						Some(blocks),
 					))
 				}),
+				self.jail_period.map(|blocks| {
+					RuntimeParameters::Serving(S::JailPeriod(serving::JailPeriod, Some(blocks)))
+				}),
+				self.quote_notice.map(|blocks| {
+					RuntimeParameters::Serving(S::QuoteNotice(serving::QuoteNotice, Some(blocks)))
+				}),
+				self.heartbeat_period.map(|blocks| {
+					RuntimeParameters::Serving(S::HeartbeatPeriod(
+						serving::HeartbeatPeriod,
+						Some(blocks),
+					))
+				}),
 			];
 			for value in values.into_iter().flatten() {
-				Parameters::set_parameter(RuntimeOrigin::root(), value)
-					.expect("root may set every parameter; qed");
+				rules::set(value.clone()).unwrap_or_else(|violation| {
+					panic!("genesis sets {value:?}, which is out of bounds: {violation:?}")
+				});
 			}
 		}
 	}

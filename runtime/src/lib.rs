@@ -7,9 +7,11 @@
 //! Where to look:
 //! - [`configs`]: how each pallet is configured, one file per theme;
 //! - [`parameters`]: every value that governance can change;
+//! - [`governance`]: who may change it, within which bounds, and by which vote;
 //! - [`fees`]: what a transaction costs and who receives it;
 //! - [`validators`]: who makes blocks, and what happens to one who misbehaves;
 //! - [`genesis`] and [`launch`]: the presets a chain starts from;
+//! - [`migrations`]: what an upgrade does to older storage;
 //! - [`accounts`]: the keyless accounts that hold the protocol's money;
 //! - `apis`: what the node and other clients may ask.
 
@@ -28,7 +30,9 @@ pub mod configs;
 pub mod currency;
 pub mod fees;
 pub mod genesis;
+pub mod governance;
 pub mod launch;
+pub mod migrations;
 pub mod parameters;
 pub mod time;
 mod transactions;
@@ -154,6 +158,18 @@ mod runtime {
 	pub type Parameters = pallet_parameters;
 	#[runtime::pallet_index(11)]
 	pub type Launch = crate::launch;
+	#[runtime::pallet_index(12)]
+	pub type Preimage = pallet_preimage;
+	#[runtime::pallet_index(13)]
+	pub type Scheduler = pallet_scheduler;
+	#[runtime::pallet_index(14)]
+	pub type Referenda = pallet_referenda;
+	#[runtime::pallet_index(15)]
+	pub type ConvictionVoting = pallet_conviction_voting;
+	#[runtime::pallet_index(16)]
+	pub type Treasury = pallet_treasury;
+	#[runtime::pallet_index(17)]
+	pub type Governance = crate::governance;
 
 	#[runtime::pallet_index(20)]
 	pub type Utility = pallet_utility;

@@ -1,5 +1,8 @@
-//! Every value that governance can change, with its default. Each is typed and takes effect with
-//! the block that changes it; until somebody sets it, the default holds.
+//! Every value that governance can change, with its default. Each is typed, and has its bounds and
+//! who may change it in [`crate::governance::rules`], without which a new one does not compile.
+//! Until somebody sets it, the default holds. Terms and length of an attribution epoch take effect
+//! with the next one, everything else with the block that changes it, for what begins then: what
+//! is open keeps the window it was promised.
 //!
 //! The codec indices of modules and keys are part of the encoding of `parameters.set_parameter`:
 //! they never change and are never reused.

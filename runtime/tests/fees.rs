@@ -10,7 +10,7 @@ use frame_support::{
 	traits::fungible::Inspect,
 };
 use openledger_runtime::{
-	accounts, currency::*, parameters::governed, Balances, Executive, Parameters, Runtime,
+	accounts, currency::*, parameters::governed, Balances, Executive, Governance, Runtime,
 	RuntimeCall, RuntimeOrigin, RuntimeParameters, System, TransactionPayment,
 };
 use pallet_transaction_payment::OnChargeTransaction;
@@ -155,10 +155,10 @@ fn governance_alone_should_change_fees() {
 			))
 		};
 		assert_noop!(
-			Parameters::set_parameter(RuntimeOrigin::signed(Alice.to_account_id()), doubled()),
+			Governance::set(RuntimeOrigin::signed(Alice.to_account_id()), doubled()),
 			BadOrigin
 		);
-		assert_ok!(Parameters::set_parameter(RuntimeOrigin::root(), doubled()));
+		assert_ok!(Governance::set(RuntimeOrigin::root(), doubled()));
 		let after = fee_of(&transfer(OPEN), 0);
 		assert!(after.abs_diff(2 * before) <= 2, "{before} became {after}");
 	});

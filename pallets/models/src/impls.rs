@@ -156,6 +156,143 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Stores an algorithm that nobody had to propose.
+	pub(crate) fn insert_original(
+		id: AlgorithmId,
+		name: NameOf<T>,
+		spec: Hash,
+		state: AlgorithmState,
+	) {
+		AlgorithmNames::<T>::insert(&name, id);
+		if state == AlgorithmState::Active {
+			ActiveAlgorithms::<T>::mutate(|active| active.saturating_inc());
+		}
+		let algorithm = Algorithm {
+			name,
+			spec,
+			vectors: Hash::zero(),
+			schema: Hash::zero(),
+			uri: Default::default(),
+			proposer: None,
+			state,
+		};
+		Algorithms::<T>::insert(id, algorithm);
+		NextAlgorithm::<T>::mutate(|next| *next = (*next).max(id.saturating_add(1)));
+	}
+
+	pub(crate) fn do_propose_algorithm(
+		proposer: AccountId,
+		proposal: AlgorithmProposal<T>,
+	) -> DispatchResult {
+		let AlgorithmProposal {
+			name,
+			spec,
+			vectors,
+			schema,
+			uri,
+		} = proposal;
+		ensure!(is_algorithm_name(&name), Error::<T>::InvalidAlgorithmName);
+		ensure!(
+			!AlgorithmNames::<T>::contains_key(&name),
+			Error::<T>::AlgorithmNameTaken
+		);
+		ensure!(
+			![spec, vectors, schema].iter().any(Hash::is_zero),
+			Error::<T>::NoHash
+		);
+		ensure!(is_text(&uri), Error::<T>::InvalidText);
+
+		let id = NextAlgorithm::<T>::get();
+		let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+		let algorithm = Algorithm::<T> {
+			name: name.clone(),
+			spec,
+			vectors,
+			schema,
+			uri: uri.clone(),
+			proposer: Some(proposer.clone()),
+			state: AlgorithmState::Proposed,
+		};
+		// The name is stored a second time, as a key.
+		let footprint = Footprint::from_encodable((&algorithm, &name));
+		let deposit = T::AlgorithmConsideration::new(&proposer, footprint)?;
+		NextAlgorithm::<T>::put(next);
+		AlgorithmNames::<T>::insert(&name, id);
+		Algorithms::<T>::insert(id, algorithm);
+		AlgorithmDeposits::<T>::insert(id, deposit);
+		Self::deposit_event(Event::AlgorithmProposed {
+			algorithm: id,
+			proposer,
+			name,
+			spec,
+			vectors,
+			schema,
+			uri,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_withdraw_algorithm(who: AccountId, id: AlgorithmId) -> DispatchResult {
+		let algorithm = Algorithms::<T>::get(id).ok_or(Error::<T>::UnknownAlgorithm)?;
+		ensure!(
+			algorithm.proposer.as_ref() == Some(&who),
+			Error::<T>::NotProposer
+		);
+		ensure!(
+			algorithm.state == AlgorithmState::Proposed,
+			Error::<T>::WrongAlgorithmState
+		);
+		Self::return_algorithm_deposit(id, &who)?;
+		Algorithms::<T>::remove(id);
+		AlgorithmNames::<T>::remove(&algorithm.name);
+		Self::deposit_event(Event::AlgorithmWithdrawn {
+			algorithm: id,
+			proposer: who,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_change_algorithm(id: AlgorithmId, to: AlgorithmState) -> DispatchResult {
+		use AlgorithmState::{Active, Proposed, Retired, Shadow};
+		let mut algorithm = Algorithms::<T>::get(id).ok_or(Error::<T>::UnknownAlgorithm)?;
+		let from = algorithm.state;
+		ensure!(
+			matches!(
+				(from, to),
+				(Proposed, Shadow) | (Shadow, Active) | (Shadow | Active, Retired)
+			),
+			Error::<T>::WrongAlgorithmState
+		);
+		let active = ActiveAlgorithms::<T>::get();
+		let active = match (from, to) {
+			(_, Active) => active.checked_add(1),
+			(Active, _) => active.checked_sub(1),
+			_ => Some(active),
+		};
+		let active = active.ok_or(ArithmeticError::Overflow)?;
+		ensure!(active > 0, Error::<T>::LastActiveAlgorithm);
+		ActiveAlgorithms::<T>::put(active);
+		if let Some(proposer) = &algorithm.proposer {
+			Self::return_algorithm_deposit(id, proposer)?;
+		}
+		algorithm.state = to;
+		Algorithms::<T>::insert(id, algorithm);
+		Self::deposit_event(Event::AlgorithmStateChanged {
+			algorithm: id,
+			from,
+			to,
+		});
+		Ok(())
+	}
+
+	/// Gives the deposit of a proposed algorithm back; nothing to do when it was before.
+	fn return_algorithm_deposit(id: AlgorithmId, proposer: &AccountId) -> DispatchResult {
+		match AlgorithmDeposits::<T>::take(id) {
+			Some(deposit) => deposit.drop(proposer),
+			None => Ok(()),
+		}
+	}
+
 	/// Fails unless `name` is well-formed and was never taken.
 	fn ensure_name(name: &NameOf<T>) -> DispatchResult {
 		ensure!(is_model_name(name), Error::<T>::InvalidName);
@@ -194,7 +331,11 @@ impl<T: Config> Pallet<T> {
 	/// 3. every adapter's files lead to it, and there are no other files;
 	/// 4. every adapter has a base model and an algorithm that exist;
 	/// 5. every adapter has a lineage of distinct snapshots that exist;
-	/// 6. every adapter has a rank and targets within bounds.
+	/// 6. every adapter has a rank and targets within bounds;
+	/// 7. every algorithm has an id below the next one, and its name leads to it, and there are no other
+	///    names;
+	/// 8. exactly the proposed algorithms have a deposit;
+	/// 9. the active algorithms are counted right.
 	#[cfg(any(feature = "try-runtime", test))]
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
 		let (mut names, mut files) = (0usize, 0usize);
@@ -250,6 +391,36 @@ impl<T: Config> Pallet<T> {
 			AdapterDeposits::<T>::iter_keys().all(Adapters::<T>::contains_key),
 			"1: a deposit without an adapter"
 		);
+		let next = NextAlgorithm::<T>::get();
+		let (mut algorithms, mut active) = (0usize, 0u16);
+		for (id, algorithm) in Algorithms::<T>::iter() {
+			ensure!(id < next, "7: id of an algorithm");
+			ensure!(
+				AlgorithmNames::<T>::get(&algorithm.name) == Some(id),
+				"7: an algorithm's name leads elsewhere"
+			);
+			ensure!(
+				AlgorithmDeposits::<T>::contains_key(id)
+					== (algorithm.state == AlgorithmState::Proposed),
+				"8: deposit of an algorithm"
+			);
+			algorithms = algorithms.saturating_add(1);
+			if algorithm.state == AlgorithmState::Active {
+				active = active.saturating_add(1);
+			}
+		}
+		ensure!(
+			ActiveAlgorithms::<T>::get() == active,
+			"9: number of active algorithms"
+		);
+		ensure!(
+			AlgorithmNames::<T>::iter_keys().count() == algorithms,
+			"7: a name without an algorithm"
+		);
+		ensure!(
+			AlgorithmDeposits::<T>::iter_keys().all(Algorithms::<T>::contains_key),
+			"8: a deposit without an algorithm"
+		);
 		ensure!(
 			Names::<T>::iter_keys().count() == names,
 			"2: a name without a model"
@@ -273,6 +444,18 @@ fn is_model_name(name: &[u8]) -> bool {
 		&& name
 			.iter()
 			.all(|byte| is_alphanumeric(byte) || b"._-".contains(byte))
+}
+
+/// Whether `name` is a name as of a model, `/`, and a version: a number from 1 without leading zeros.
+fn is_algorithm_name(name: &[u8]) -> bool {
+	let mut parts = name.splitn(2, |byte| *byte == b'/');
+	let (Some(stem), Some(version)) = (parts.next(), parts.next()) else {
+		return false;
+	};
+	name.len() <= MAX_MODEL_NAME
+		&& is_model_name(stem)
+		&& version.first().is_some_and(|first| *first != b'0')
+		&& version.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether `text` is printable UTF-8 and not empty.

@@ -29,6 +29,14 @@
 //!
 //! The same pair of adapter files cannot be registered twice, so nobody can sell another's published
 //! adapter under an own name. Who registers pays a deposit by size.
+//!
+//! Attribution algorithms are versions too, and never change: another rule is another algorithm.
+//! Anybody may [propose](Pallet::propose_algorithm) one, with the hashes of its specification, its test
+//! vectors and the schema of its parameters. Governance lets it run in the
+//! [shadow](Pallet::shadow_algorithm) of the ones in use, where its results can be compared and pay
+//! nobody, then makes it [active](Pallet::activate_algorithm): new adapters may choose it. One day it
+//! [retires](Pallet::retire_algorithm) it. An adapter keeps the algorithm it chose whatever becomes of
+//! that, so old receipts are settled by what they were made under.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(missing_docs)]
@@ -45,6 +53,7 @@
 extern crate alloc;
 
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -80,6 +89,13 @@ pub mod pallet {
 		/// Deposit for an adapter, by its encoded size.
 		type AdapterConsideration: Consideration<AccountId, Footprint>;
 
+		/// Deposit for a proposed attribution algorithm, by its encoded size, until governance takes it
+		/// up or its proposer withdraws it.
+		type AlgorithmConsideration: Consideration<AccountId, Footprint>;
+
+		/// Who decides on attribution algorithms.
+		type AlgorithmOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
 		/// The snapshots that there are.
 		type Snapshots: SnapshotInspect;
 
@@ -111,10 +127,14 @@ pub mod pallet {
 		/// Deposit for an adapter.
 		#[codec(index = 1)]
 		Adapter,
+		/// Deposit for a proposed attribution algorithm.
+		#[codec(index = 2)]
+		Algorithm,
 	}
 
 	/// The pallet.
 	#[pallet::pallet]
+	#[pallet::storage_version(migrations::STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	/// The id the next base model gets.
@@ -155,10 +175,28 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type AdapterByFiles<T: Config> = StorageMap<_, Blake2_128Concat, (Hash, Hash), AdapterId>;
 
-	/// Attribution algorithms by id. Only genesis writes it, so the cheap hasher is safe and it is
-	/// small.
+	/// Attribution algorithms by id. Genesis and the chain's count give the ids, so the cheap hasher is
+	/// safe; each entry is paid for by a deposit or was wanted by governance.
 	#[pallet::storage]
 	pub type Algorithms<T: Config> = StorageMap<_, Twox64Concat, AlgorithmId, Algorithm<T>>;
+
+	/// The id the next attribution algorithm gets.
+	#[pallet::storage]
+	pub type NextAlgorithm<T: Config> = StorageValue<_, AlgorithmId, ValueQuery>;
+
+	/// How many attribution algorithms are active.
+	#[pallet::storage]
+	pub type ActiveAlgorithms<T: Config> = StorageValue<_, AlgorithmId, ValueQuery>;
+
+	/// The deposit of each proposed algorithm, under the same key as in [`Algorithms`].
+	#[pallet::storage]
+	pub type AlgorithmDeposits<T: Config> =
+		StorageMap<_, Twox64Concat, AlgorithmId, T::AlgorithmConsideration>;
+
+	/// Which algorithm has this name. Proposers choose names, so the hasher must be a strong one; one
+	/// entry per algorithm.
+	#[pallet::storage]
+	pub type AlgorithmNames<T: Config> = StorageMap<_, Blake2_128Concat, NameOf<T>, AlgorithmId>;
 
 	/// The attribution algorithms known at genesis, all active.
 	#[pallet::genesis_config]
@@ -197,15 +235,7 @@ pub mod pallet {
 					"algorithm {id} is given twice"
 				);
 				if let Ok(name) = name {
-					let state = AlgorithmState::Active;
-					Algorithms::<T>::insert(
-						id,
-						Algorithm::<T> {
-							name,
-							spec: *spec,
-							state,
-						},
-					);
+					Pallet::<T>::insert_original(*id, name, *spec, AlgorithmState::Active);
 				}
 			}
 		}
@@ -263,6 +293,42 @@ pub mod pallet {
 			/// Its owner.
 			owner: AccountId,
 		},
+		/// An attribution algorithm was put forward.
+		#[codec(index = 3)]
+		AlgorithmProposed {
+			/// Its id.
+			algorithm: AlgorithmId,
+			/// Who put it forward.
+			proposer: AccountId,
+			/// Its name and version.
+			name: NameOf<T>,
+			/// Content hash of its specification.
+			spec: Hash,
+			/// Content hash of its test vectors.
+			vectors: Hash,
+			/// Content hash of the schema of its parameters.
+			schema: Hash,
+			/// Where the three files are found.
+			uri: UriOf<T>,
+		},
+		/// A proposed algorithm was withdrawn; its id is never used again.
+		#[codec(index = 4)]
+		AlgorithmWithdrawn {
+			/// The algorithm.
+			algorithm: AlgorithmId,
+			/// Who had put it forward.
+			proposer: AccountId,
+		},
+		/// Governance decided how far an algorithm is in use.
+		#[codec(index = 5)]
+		AlgorithmStateChanged {
+			/// The algorithm.
+			algorithm: AlgorithmId,
+			/// How far it was in use.
+			from: AlgorithmState,
+			/// How far it is in use now.
+			to: AlgorithmState,
+		},
 	}
 
 	/// What went wrong.
@@ -277,7 +343,7 @@ pub mod pallet {
 		/// There is no attribution algorithm with this id; choose one that the chain knows.
 		#[codec(index = 2)]
 		UnknownAlgorithm,
-		/// The algorithm is in shadow or retired; choose an active one.
+		/// The algorithm is proposed, in shadow or retired; choose an active one.
 		#[codec(index = 3)]
 		AlgorithmNotActive,
 		/// A name is 1 to 64 of `a-z 0-9 . _ -` and begins with a letter or digit.
@@ -319,6 +385,23 @@ pub mod pallet {
 		/// The adapter is retired already; nothing is left to do.
 		#[codec(index = 16)]
 		AlreadyRetired,
+		/// An algorithm's name is a name as of a model, then `/`, then its version, a number from 1,
+		/// such as `span-sa/1`; together at most 64 bytes.
+		#[codec(index = 17)]
+		InvalidAlgorithmName,
+		/// An algorithm has this name and version; raise the version.
+		#[codec(index = 18)]
+		AlgorithmNameTaken,
+		/// Only who put the algorithm forward may withdraw it; sign with that account.
+		#[codec(index = 19)]
+		NotProposer,
+		/// The algorithm is not in the state before this one: proposed, shadow, active, retired; look
+		/// its state up.
+		#[codec(index = 20)]
+		WrongAlgorithmState,
+		/// No other algorithm is active, and adapters could choose none; activate another first.
+		#[codec(index = 21)]
+		LastActiveAlgorithm,
 	}
 
 	#[pallet::hooks]
@@ -406,6 +489,71 @@ pub mod pallet {
 			let who = ensure_signed(origin)?;
 			Self::do_retire_adapter(who, adapter)
 		}
+
+		/// Puts an attribution algorithm forward.
+		///
+		/// Holds a deposit of the caller until governance takes the algorithm up, or the caller
+		/// withdraws it. Emits [`Event::AlgorithmProposed`]. Fails with
+		/// [`Error::InvalidAlgorithmName`], [`Error::AlgorithmNameTaken`], [`Error::NoHash`],
+		/// [`Error::InvalidText`], or if the caller cannot pay the deposit.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::propose_algorithm(
+			Pallet::<T>::text_len(&[&proposal.name]).saturating_add(Pallet::<T>::text_len(&[&proposal.uri]))
+		))]
+		pub fn propose_algorithm(
+			origin: OriginFor<T>,
+			proposal: AlgorithmProposal<T>,
+		) -> DispatchResult {
+			let proposer = ensure_signed(origin)?;
+			Self::do_propose_algorithm(proposer, proposal)
+		}
+
+		/// Withdraws an attribution algorithm that the caller put forward and governance has not taken
+		/// up. The deposit goes back.
+		///
+		/// Emits [`Event::AlgorithmWithdrawn`]. Fails with [`Error::UnknownAlgorithm`],
+		/// [`Error::NotProposer`], [`Error::WrongAlgorithmState`].
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::withdraw_algorithm())]
+		pub fn withdraw_algorithm(origin: OriginFor<T>, algorithm: AlgorithmId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_withdraw_algorithm(who, algorithm)
+		}
+
+		/// Takes a proposed algorithm up: it is computed and published for comparison, and pays nobody.
+		/// Only governance may. The proposer's deposit goes back.
+		///
+		/// Emits [`Event::AlgorithmStateChanged`]. Fails with [`Error::UnknownAlgorithm`],
+		/// [`Error::WrongAlgorithmState`].
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::change_algorithm())]
+		pub fn shadow_algorithm(origin: OriginFor<T>, algorithm: AlgorithmId) -> DispatchResult {
+			T::AlgorithmOrigin::ensure_origin(origin)?;
+			Self::do_change_algorithm(algorithm, AlgorithmState::Shadow)
+		}
+
+		/// Lets new adapters choose an algorithm that is in shadow. Only governance may.
+		///
+		/// Emits [`Event::AlgorithmStateChanged`]. Fails with [`Error::UnknownAlgorithm`],
+		/// [`Error::WrongAlgorithmState`].
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::change_algorithm())]
+		pub fn activate_algorithm(origin: OriginFor<T>, algorithm: AlgorithmId) -> DispatchResult {
+			T::AlgorithmOrigin::ensure_origin(origin)?;
+			Self::do_change_algorithm(algorithm, AlgorithmState::Active)
+		}
+
+		/// Lets no new adapter choose an algorithm that is in shadow or active. Only governance may.
+		/// Adapters that chose it keep it.
+		///
+		/// Emits [`Event::AlgorithmStateChanged`]. Fails with [`Error::UnknownAlgorithm`],
+		/// [`Error::WrongAlgorithmState`], [`Error::LastActiveAlgorithm`].
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::change_algorithm())]
+		pub fn retire_algorithm(origin: OriginFor<T>, algorithm: AlgorithmId) -> DispatchResult {
+			T::AlgorithmOrigin::ensure_origin(origin)?;
+			Self::do_change_algorithm(algorithm, AlgorithmState::Retired)
+		}
 	}
 
 	#[pallet::view_functions]
@@ -428,6 +576,11 @@ pub mod pallet {
 		/// The attribution algorithm with this id.
 		pub fn algorithm(algorithm: AlgorithmId) -> Option<Algorithm<T>> {
 			Algorithms::<T>::get(algorithm)
+		}
+
+		/// The id of the attribution algorithm that has this name and version.
+		pub fn algorithm_by_name(name: NameOf<T>) -> Option<AlgorithmId> {
+			AlgorithmNames::<T>::get(name)
 		}
 	}
 }

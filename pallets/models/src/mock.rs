@@ -37,6 +37,7 @@ impl pallet_balances::Config for Test {
 parameter_types! {
 	pub const BaseModelHold: RuntimeHoldReason = RuntimeHoldReason::Models(HoldReason::BaseModel);
 	pub const AdapterHold: RuntimeHoldReason = RuntimeHoldReason::Models(HoldReason::Adapter);
+	pub const AlgorithmHold: RuntimeHoldReason = RuntimeHoldReason::Models(HoldReason::Algorithm);
 }
 
 /// 1,000 units and one more per byte.
@@ -56,6 +57,8 @@ pub const MAX_RATE: Balance = 1_000_000;
 impl Config for Test {
 	type BaseModelConsideration = HoldConsideration<AccountId, Balances, BaseModelHold, Price>;
 	type AdapterConsideration = HoldConsideration<AccountId, Balances, AdapterHold, Price>;
+	type AlgorithmConsideration = HoldConsideration<AccountId, Balances, AlgorithmHold, Price>;
+	type AlgorithmOrigin = EnsureRoot<AccountId>;
 	type Snapshots = Snapshots;
 	type MaxNameLen = ConstU32<64>;
 	type MaxUriLen = ConstU32<256>;
@@ -151,6 +154,24 @@ pub fn adapter(base: BaseModelId, seed: u8) -> AdapterId {
 		signed(bob()),
 		registration(base, seed)
 	));
+	id
+}
+
+/// What Bob says of an algorithm of this name.
+pub fn proposal(title: &str) -> AlgorithmProposal<Test> {
+	AlgorithmProposal {
+		name: name(title),
+		spec: Hash::repeat_byte(1),
+		vectors: Hash::repeat_byte(2),
+		schema: Hash::repeat_byte(3),
+		uri: b"https://example.org/mix".to_vec().try_into().unwrap(),
+	}
+}
+
+/// Lets Bob propose an algorithm.
+pub fn propose(title: &str) -> AlgorithmId {
+	let id = NextAlgorithm::<Test>::get();
+	assert_ok!(Models::propose_algorithm(signed(bob()), proposal(title)));
 	id
 }
 

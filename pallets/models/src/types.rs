@@ -219,7 +219,7 @@ impl<T: Config> Adapter<T> {
 	}
 }
 
-/// How far an attribution algorithm is in use.
+/// How far an attribution algorithm is in use: proposed, then shadow, active, retired, in this order.
 #[derive(
 	Clone,
 	Copy,
@@ -242,9 +242,39 @@ pub enum AlgorithmState {
 	/// Adapters that chose it keep it; new ones may not.
 	#[codec(index = 2)]
 	Retired,
+	/// Somebody has put it forward; governance has not taken it up.
+	#[codec(index = 3)]
+	Proposed,
 }
 
-/// A version of an attribution algorithm.
+/// What somebody who puts an attribution algorithm forward says of it.
+#[derive(
+	CloneNoBound,
+	DebugNoBound,
+	PartialEqNoBound,
+	EqNoBound,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+#[scale_info(skip_type_params(T))]
+#[codec(mel_bound())]
+pub struct AlgorithmProposal<T: Config> {
+	/// Its name and version, such as `span-sa/1`; no other algorithm has or had it.
+	pub name: NameOf<T>,
+	/// Content hash of its specification.
+	pub spec: Hash,
+	/// Content hash of its test vectors: whoever implements it computes the same from them.
+	pub vectors: Hash,
+	/// Content hash of the schema of its parameters.
+	pub schema: Hash,
+	/// Where the three files are found.
+	pub uri: UriOf<T>,
+}
+
+/// A version of an attribution algorithm. Only its state ever changes.
 #[derive(
 	CloneNoBound,
 	DebugNoBound,
@@ -261,8 +291,16 @@ pub enum AlgorithmState {
 pub struct Algorithm<T: Config> {
 	/// Its name and version, such as `span-sa/1`.
 	pub name: NameOf<T>,
-	/// Content hash of its specification; zero until one is published.
+	/// Content hash of its specification; zero for one that the chain began with.
 	pub spec: Hash,
+	/// Content hash of its test vectors; zero for one that the chain began with.
+	pub vectors: Hash,
+	/// Content hash of the schema of its parameters; zero for one that the chain began with.
+	pub schema: Hash,
+	/// Where the three files are found; empty for one that the chain began with.
+	pub uri: UriOf<T>,
+	/// Who put it forward; nobody, for one that the chain began with.
+	pub proposer: Option<AccountId>,
 	/// How far it is in use.
 	pub state: AlgorithmState,
 }

@@ -13,6 +13,12 @@ pub trait WeightInfo {
 	fn register_adapter(bytes: u32, lineage: u32) -> Weight;
 	/// `retire_adapter`.
 	fn retire_adapter() -> Weight;
+	/// `propose_algorithm` with `text` bytes of text in all.
+	fn propose_algorithm(text: u32) -> Weight;
+	/// `withdraw_algorithm`.
+	fn withdraw_algorithm() -> Weight;
+	/// `shadow_algorithm`, `activate_algorithm` and `retire_algorithm`.
+	fn change_algorithm() -> Weight;
 }
 
 /// Most bytes of one stored item of this pallet with its share of the trie.
@@ -43,5 +49,20 @@ impl WeightInfo for () {
 	// The adapter, which may be of the greatest size.
 	fn retire_adapter() -> Weight {
 		estimate(2_500, 1, 1)
+	}
+
+	// Name, next id, account, holds; the algorithm and its deposit.
+	fn propose_algorithm(text: u32) -> Weight {
+		estimate(text, 4, 6)
+	}
+
+	// The algorithm, its name and deposit, the account and its holds.
+	fn withdraw_algorithm() -> Weight {
+		estimate(500, 4, 5)
+	}
+
+	// The algorithm and its deposit, the number of active ones, the account and its holds.
+	fn change_algorithm() -> Weight {
+		estimate(500, 5, 5)
 	}
 }

@@ -55,6 +55,9 @@ pub enum ProxyType {
 	/// Rejecting announced calls of other proxies.
 	#[codec(index = 2)]
 	CancelProxy,
+	/// Proposing and voting.
+	#[codec(index = 3)]
+	Governance,
 }
 
 impl InstanceFilter<RuntimeCall> for ProxyType {
@@ -70,6 +73,12 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 							| pallet_channels::Call::top_up { .. }
 							| pallet_channels::Call::set_delegate { .. }
 					)
+			),
+			ProxyType::Governance => matches!(
+				call,
+				RuntimeCall::ConvictionVoting(..)
+					| RuntimeCall::Preimage(..)
+					| RuntimeCall::Referenda(..)
 			),
 			ProxyType::CancelProxy => {
 				matches!(

@@ -2,9 +2,11 @@
 
 mod accounts;
 mod consensus;
+mod governance;
 mod money;
 mod openledger;
 mod system;
 
 pub use accounts::ProxyType;
+pub use governance::Electorate;
 pub use system::{BlockWeights, MAX_BLOCK_LENGTH, MAX_BLOCK_WEIGHT, NORMAL_RATIO};

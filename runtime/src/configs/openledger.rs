@@ -4,6 +4,7 @@
 use crate::{
 	accounts::{self, TreasuryAccount},
 	currency::deposit,
+	governance::origins::EnsureAttribution,
 	parameters::governed::{attribution, serving},
 	AccountId, Attribution, Balance, Balances, Datanets, Models, Providers, Runtime,
 	RuntimeHoldReason, System,
@@ -38,6 +39,8 @@ parameter_types! {
 		RuntimeHoldReason::Models(pallet_models::HoldReason::BaseModel);
 	pub const AdapterDeposit: RuntimeHoldReason =
 		RuntimeHoldReason::Models(pallet_models::HoldReason::Adapter);
+	pub const AlgorithmDeposit: RuntimeHoldReason =
+		RuntimeHoldReason::Models(pallet_models::HoldReason::Algorithm);
 	pub const ChannelDeposit: RuntimeHoldReason =
 		RuntimeHoldReason::Channels(pallet_channels::HoldReason::Deposit);
 	pub const AttributionPot: PalletId = accounts::ATTRIBUTION_POT;
@@ -55,6 +58,8 @@ impl pallet_datanets::Config for Runtime {
 
 impl pallet_models::Config for Runtime {
 	type AdapterConsideration = Deposit<AdapterDeposit>;
+	type AlgorithmConsideration = Deposit<AlgorithmDeposit>;
+	type AlgorithmOrigin = EnsureAttribution;
 	type BaseModelConsideration = Deposit<BaseModelDeposit>;
 	type MaxLineage = ConstU32<8>;
 	type MaxNameLen = MaxNameLen;

@@ -17,7 +17,7 @@ use frame_support::{
 		Weight,
 	},
 };
-use frame_system::{limits, EnsureRoot};
+use frame_system::{limits, EnsureNever};
 use sp_runtime::Perbill;
 use sp_version::RuntimeVersion;
 
@@ -89,6 +89,7 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Nonce = Nonce;
 	type SS58Prefix = SS58Prefix;
+	type SingleBlockMigrations = crate::migrations::SingleBlockMigrations;
 	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
 	type Version = Version;
 }
@@ -101,7 +102,8 @@ impl pallet_timestamp::Config for Runtime {
 }
 
 impl pallet_parameters::Config for Runtime {
-	type AdminOrigin = AsEnsureOriginWithArg<EnsureRoot<AccountId>>;
+	// It checks no bounds, so nobody may use it; `governance.set` does.
+	type AdminOrigin = AsEnsureOriginWithArg<EnsureNever<()>>;
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeParameters = RuntimeParameters;
 	type WeightInfo = ();

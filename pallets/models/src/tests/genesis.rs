@@ -13,6 +13,8 @@ fn genesis_should_know_both_algorithms_by_default() {
 			assert_eq!(known.state, AlgorithmState::Active);
 		}
 		assert_eq!(Models::algorithm(2), None);
+		assert_eq!(NextAlgorithm::<Test>::get(), 2);
+		assert_eq!(Models::algorithm_by_name(name("span-sa/1")), Some(1));
 	});
 }
 

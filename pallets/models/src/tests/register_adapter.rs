@@ -164,15 +164,19 @@ fn register_adapter_should_refuse_a_lineage_that_is_missing_doubled_or_unknown()
 #[test]
 fn register_adapter_should_refuse_an_algorithm_that_is_unknown_or_not_active() {
 	test_refused(|said| said.algorithm = 2, Error::UnknownAlgorithm);
-	for state in [AlgorithmState::Shadow, AlgorithmState::Retired] {
+	use AlgorithmState::{Active, Retired, Shadow};
+	for steps in [
+		&[][..],
+		&[Shadow],
+		&[Shadow, Retired],
+		&[Shadow, Active, Retired],
+	] {
 		build_and_execute(|| {
-			let shadow = Algorithm {
-				name: name("mix/1"),
-				spec: Hash::zero(),
-				state,
-			};
-			Algorithms::<Test>::insert(2, shadow);
-			refused(|said| said.algorithm = 2, Error::AlgorithmNotActive);
+			let id = propose("mix/1");
+			for state in steps {
+				assert_ok!(Models::do_change_algorithm(id, *state));
+			}
+			refused(|said| said.algorithm = id, Error::AlgorithmNotActive);
 		});
 	}
 }

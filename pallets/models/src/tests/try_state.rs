@@ -79,3 +79,34 @@ fn try_state_should_notice_adapters_that_refer_to_nothing() {
 		damage_adapter(|adapter| adapter.rank = 0)
 	});
 }
+
+#[test]
+fn try_state_should_notice_algorithms_that_are_not_kept_right() {
+	build_and_execute(|| {
+		let id = propose("mix/1");
+		assert_ok!(Models::do_try_state());
+		let broken = |report: &'static str, damage: &dyn Fn()| {
+			hypothetically!({
+				damage();
+				assert_err!(Models::do_try_state(), DispatchError::from(report));
+			});
+		};
+		broken("7: id of an algorithm", &|| NextAlgorithm::<Test>::put(id));
+		broken("7: an algorithm's name leads elsewhere", &|| {
+			AlgorithmNames::<Test>::insert(name("mix/1"), 0)
+		});
+		broken("7: a name without an algorithm", &|| {
+			AlgorithmNames::<Test>::insert(name("ghost/1"), 0)
+		});
+		broken("9: number of active algorithms", &|| {
+			ActiveAlgorithms::<Test>::put(1)
+		});
+		broken("8: deposit of an algorithm", &|| {
+			AlgorithmDeposits::<Test>::remove(id)
+		});
+		broken("8: a deposit without an algorithm", &|| {
+			let deposit = AlgorithmDeposits::<Test>::get(id).unwrap();
+			AlgorithmDeposits::<Test>::insert(77, deposit)
+		});
+	});
+}

@@ -1,0 +1,89 @@
+//! From older layouts of this pallet's storage to the present one.
+//!
+//! - 0 → 1: an attribution algorithm knows its test vectors, its schema, its files and who proposed it;
+//!   names of algorithms lead to them; ids are counted.
+
+use crate::*;
+use frame::deps::frame_support::{
+	migrations::VersionedMigration, storage_alias, traits::UncheckedOnRuntimeUpgrade,
+};
+
+/// Version of the layout that this code reads and writes.
+pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
+/// The layout of version 0.
+// The alias expands to a type that nothing can document.
+#[allow(missing_docs)]
+pub mod v0 {
+	use super::*;
+
+	/// A version of an attribution algorithm.
+	#[derive(
+		CloneNoBound,
+		DebugNoBound,
+		PartialEqNoBound,
+		EqNoBound,
+		Encode,
+		Decode,
+		MaxEncodedLen,
+		TypeInfo,
+	)]
+	#[scale_info(skip_type_params(T))]
+	#[codec(mel_bound())]
+	pub struct Algorithm<T: Config> {
+		/// Its name and version.
+		pub name: NameOf<T>,
+		/// Content hash of its specification.
+		pub spec: Hash,
+		/// How far it is in use; the variants have the indices they had.
+		pub state: AlgorithmState,
+	}
+
+	/// Attribution algorithms by id.
+	#[storage_alias]
+	pub type Algorithms<T: Config> =
+		StorageMap<Pallet<T>, Twox64Concat, AlgorithmId, Algorithm<T>, OptionQuery>;
+}
+
+/// From version 0 to version 1.
+pub type V1<T> =
+	VersionedMigration<0, 1, LearnOrigin<T>, Pallet<T>, <T as frame_system::Config>::DbWeight>;
+
+/// What [`V1`] does to storage, whatever its version.
+pub struct LearnOrigin<T>(PhantomData<T>);
+
+impl<T: Config> UncheckedOnRuntimeUpgrade for LearnOrigin<T> {
+	fn on_runtime_upgrade() -> Weight {
+		let mut moved = 0u64;
+		for (id, old) in v0::Algorithms::<T>::drain() {
+			Pallet::<T>::insert_original(id, old.name, old.spec, old.state);
+			moved = moved.saturating_add(1);
+		}
+		// The algorithm is read and removed, then written with its name, the next id and their number.
+		T::DbWeight::get().reads_writes(moved.saturating_mul(4), moved.saturating_mul(5))
+	}
+
+	#[cfg(feature = "try-runtime")]
+	fn pre_upgrade() -> Result<alloc::vec::Vec<u8>, frame::try_runtime::TryRuntimeError> {
+		let before: alloc::vec::Vec<_> = v0::Algorithms::<T>::iter().collect();
+		Ok(before.encode())
+	}
+
+	#[cfg(feature = "try-runtime")]
+	fn post_upgrade(state: alloc::vec::Vec<u8>) -> Result<(), frame::try_runtime::TryRuntimeError> {
+		let before =
+			alloc::vec::Vec::<(AlgorithmId, v0::Algorithm<T>)>::decode(&mut state.as_slice())
+				.map_err(|_| "the state before the upgrade cannot be read")?;
+		ensure!(
+			Algorithms::<T>::iter().count() == before.len(),
+			"an algorithm was lost or made up"
+		);
+		for (id, old) in before {
+			let kept = Algorithms::<T>::get(id).is_some_and(|new| {
+				(new.name, new.spec, new.state) == (old.name, old.spec, old.state)
+			});
+			ensure!(kept, "an algorithm is not what it was");
+		}
+		Ok(())
+	}
+}

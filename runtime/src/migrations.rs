@@ -1,0 +1,6 @@
+//! What an upgrade to this runtime does to the storage of older ones, before its first block.
+
+use crate::Runtime;
+
+/// In order of execution; each runs once, on a chain that has the version it starts from.
+pub type SingleBlockMigrations = (pallet_models::migrations::V1<Runtime>,);
