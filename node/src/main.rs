@@ -6,6 +6,8 @@
 mod chain_spec;
 mod cli;
 mod command;
+mod equivocation;
+mod metrics;
 mod rpc;
 mod sealing;
 mod service;

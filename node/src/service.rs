@@ -1,6 +1,8 @@
 //! Puts the node together: database, transaction pool, consensus, network and RPC.
 
 use crate::{
+	equivocation::ReportDoubleSigners,
+	metrics::ChainMetrics,
 	rpc,
 	sealing::{self, Sealing},
 };
@@ -36,12 +38,14 @@ pub type SelectChain = LongestChain<FullBackend, Block>;
 pub type TransactionPool = TransactionPoolHandle<Block, Client>;
 type FinalityImport = GrandpaBlockImport<FullBackend, Block, Client, SelectChain>;
 /// Checks blocks and takes them into the database.
-pub type BlockImport = BabeBlockImport<
-	Block,
-	Client,
-	FinalityImport,
-	BabeCreateInherentDataProviders<Block>,
-	SelectChain,
+pub type BlockImport = ReportDoubleSigners<
+	BabeBlockImport<
+		Block,
+		Client,
+		FinalityImport,
+		BabeCreateInherentDataProviders<Block>,
+		SelectChain,
+	>,
 >;
 
 /// Blocks between two stored proofs of finality.
@@ -140,6 +144,8 @@ pub fn new_partial(
 		select_chain.clone(),
 		OffchainTransactionPoolFactory::new(Arc::clone(&pool)),
 	)?;
+	let block_import =
+		ReportDoubleSigners::new(block_import, Arc::clone(&client), Arc::clone(&pool));
 	let (import_queue, babe_worker) =
 		sc_consensus_babe::import_queue(sc_consensus_babe::ImportQueueParams {
 			link: babe_link.clone(),
@@ -274,6 +280,15 @@ pub fn new_full<Network: NetworkBackend<Block, Hash>>(
 	let finalize = !config.disable_grandpa && sealing.is_none();
 	let registry = config.prometheus_registry().cloned();
 	let voter_state = SharedVoterState::empty();
+
+	if let Some(registry) = &registry {
+		let metrics = ChainMetrics::new(registry)?;
+		task_manager.spawn_handle().spawn_blocking(
+			"chain-metrics",
+			None,
+			metrics.run(Arc::clone(&client)),
+		);
+	}
 
 	let (seal_sender, seal_receiver) = sealing.map(|_| sealing::commands()).unzip();
 	let rpc_deps = rpc::Deps {
