@@ -2,10 +2,18 @@
 
 use crate::*;
 use alloc::vec::Vec;
+use frame::traits::{
+	fungible::hold::{Balanced as _, Mutate as _},
+	tokens::{Fortitude, Precision, Restriction},
+	Imbalance, OnUnbalanced,
+};
 use openledger_primitives::{
 	merkle::{MerkleError, Tree},
 	ContributionLeaf,
 };
+
+/// Bytes that the bond of a contribution to an open Datanet is counted by.
+const KIB: Balance = 1_024;
 
 impl<T: Config> Pallet<T> {
 	/// Whether the Datanet has a snapshot with this version.
@@ -83,7 +91,7 @@ impl<T: Config> Pallet<T> {
 		pool.kept = increment(pool.kept)?;
 		let state = match pool.curation {
 			Curation::Open => Self::admit(&mut pool)?,
-			Curation::Owner => ContributionState::Pending,
+			Curation::Owner | Curation::Reviewers => ContributionState::Pending,
 		};
 		let contribution = Contribution::<T> {
 			contributor: contributor.clone(),
@@ -92,11 +100,26 @@ impl<T: Config> Pallet<T> {
 			uri: uri.clone(),
 			state,
 		};
+		let bond = Self::bond_of(pool.curation, state, &records)?;
+		let review = match pool.curation {
+			Curation::Reviewers => Review::<T>::max_encoded_len(),
+			Curation::Open | Curation::Owner => 0,
+		};
 		// The root is stored a second time, as a key.
-		let footprint = Footprint::from_encodable((&contribution, records.root));
+		let size = (&contribution, records.root, bond)
+			.encoded_size()
+			.saturating_add(review);
+		let footprint = Footprint::from_parts(1, size);
 		let deposit = T::ContributionConsideration::new(&contributor, footprint)?;
+		let stake = bond
+			.amount
+			.checked_add(bond.fee)
+			.ok_or(ArithmeticError::Overflow)?;
+		Self::take(HoldReason::Bond, &contributor, stake)?;
+		let curation = pool.curation;
 		Datanets::<T>::insert(datanet, pool);
-		Contributions::<T>::insert(datanet, id, contribution);
+		Contributions::<T>::insert(datanet, id, &contribution);
+		Bonds::<T>::insert(datanet, id, bond);
 		ContributionDeposits::<T>::insert(datanet, id, deposit);
 		ContributionByRoot::<T>::insert(datanet, records.root, id);
 
@@ -108,12 +131,20 @@ impl<T: Config> Pallet<T> {
 			records,
 			uri,
 		});
-		if state != ContributionState::Pending {
-			Self::deposit_event(Event::Accepted {
+		match curation {
+			Curation::Open => Self::deposit_event(Event::Accepted {
 				datanet,
 				contribution: id,
 				contributor,
-			});
+			}),
+			Curation::Owner => {}
+			// Without reviewers to seat it waits for some.
+			Curation::Reviewers => {
+				let seats = Self::seats_for(datanet, &contribution)?;
+				if !seats.is_empty() {
+					Self::begin_review(datanet, id, seats, None);
+				}
+			}
 		}
 		Ok(())
 	}
@@ -123,17 +154,8 @@ impl<T: Config> Pallet<T> {
 		datanet: DatanetId,
 		id: ContributionId,
 	) -> DispatchResult {
-		let (mut pool, mut contribution) = Self::pending(who, datanet, id)?;
-		contribution.state = Self::admit(&mut pool)?;
-		let contributor = contribution.contributor.clone();
-		Datanets::<T>::insert(datanet, pool);
-		Contributions::<T>::insert(datanet, id, contribution);
-		Self::deposit_event(Event::Accepted {
-			datanet,
-			contribution: id,
-			contributor,
-		});
-		Ok(())
+		let (pool, contribution) = Self::pending(who, datanet, id)?;
+		Self::accept_into(pool, datanet, id, contribution)
 	}
 
 	pub(crate) fn do_reject(
@@ -141,15 +163,8 @@ impl<T: Config> Pallet<T> {
 		datanet: DatanetId,
 		id: ContributionId,
 	) -> DispatchResult {
-		let (mut pool, contribution) = Self::pending(who, datanet, id)?;
-		Self::remove(&mut pool, datanet, id, &contribution)?;
-		Datanets::<T>::insert(datanet, pool);
-		Self::deposit_event(Event::Rejected {
-			datanet,
-			contribution: id,
-			contributor: contribution.contributor,
-		});
-		Ok(())
+		let (pool, contribution) = Self::pending(who, datanet, id)?;
+		Self::reject_from(pool, datanet, id, contribution)
 	}
 
 	pub(crate) fn do_withdraw(
@@ -163,7 +178,11 @@ impl<T: Config> Pallet<T> {
 		ensure!(contribution.contributor == who, Error::<T>::NotContributor);
 		match contribution.state {
 			ContributionState::Withdrawn { .. } => return Err(Error::<T>::AlreadyWithdrawn.into()),
-			ContributionState::Pending => Self::remove(&mut pool, datanet, id, &contribution)?,
+			ContributionState::Duplicate { .. } => return Err(Error::<T>::AlreadyExcluded.into()),
+			ContributionState::Pending | ContributionState::Rejected { .. } => {
+				Self::cancel_review(datanet, id, &contribution)?;
+				Self::remove(&mut pool, datanet, id, &contribution)?
+			}
 			ContributionState::Accepted { since } => {
 				pool.accepted = decrement(pool.accepted)?;
 				if since > pool.snapshots {
@@ -197,7 +216,7 @@ impl<T: Config> Pallet<T> {
 	/// Makes the next snapshot.
 	fn freeze(who: AccountId, datanet: DatanetId, mut pool: Datanet<T>) -> DispatchResult {
 		match pool.curation {
-			Curation::Open => {}
+			Curation::Open | Curation::Reviewers => {}
 			Curation::Owner => ensure!(pool.owner == who, Error::<T>::NotOwner),
 		}
 		let version = increment(pool.snapshots)?;
@@ -267,13 +286,17 @@ impl<T: Config> Pallet<T> {
 			.then_some(contribution.payout)
 	}
 
-	/// A pending contribution and its Datanet, which `who` must own.
+	/// A pending contribution and its Datanet, which `who` must own and curate.
 	fn pending(
 		who: AccountId,
 		datanet: DatanetId,
 		id: ContributionId,
 	) -> Result<(Datanet<T>, Contribution<T>), DispatchError> {
 		let pool = Datanets::<T>::get(datanet).ok_or(Error::<T>::UnknownDatanet)?;
+		ensure!(
+			pool.curation != Curation::Reviewers,
+			Error::<T>::ReviewersDecide
+		);
 		ensure!(pool.owner == who, Error::<T>::NotOwner);
 		let contribution =
 			Contributions::<T>::get(datanet, id).ok_or(Error::<T>::UnknownContribution)?;
@@ -292,9 +315,82 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Removes a contribution that no snapshot contains and returns its deposit. The caller stores
-	/// `pool`.
-	fn remove(
+	/// Accepts a contribution, starts the time until its bond is free, and says so.
+	pub(crate) fn accept_into(
+		mut pool: Datanet<T>,
+		datanet: DatanetId,
+		id: ContributionId,
+		mut contribution: Contribution<T>,
+	) -> DispatchResult {
+		contribution.state = Self::admit(&mut pool)?;
+		let contributor = contribution.contributor.clone();
+		Datanets::<T>::insert(datanet, pool);
+		Contributions::<T>::insert(datanet, id, contribution);
+		Bonds::<T>::mutate(datanet, id, |bond| {
+			if let Some(bond) = bond {
+				bond.free_at = Some(Self::bond_free_at());
+			}
+		});
+		Self::deposit_event(Event::Accepted {
+			datanet,
+			contribution: id,
+			contributor,
+		});
+		Ok(())
+	}
+
+	/// Rejects a contribution for good, and says so.
+	pub(crate) fn reject_from(
+		mut pool: Datanet<T>,
+		datanet: DatanetId,
+		id: ContributionId,
+		contribution: Contribution<T>,
+	) -> DispatchResult {
+		Self::remove(&mut pool, datanet, id, &contribution)?;
+		Datanets::<T>::insert(datanet, pool);
+		Self::deposit_event(Event::Rejected {
+			datanet,
+			contribution: id,
+			contributor: contribution.contributor,
+		});
+		Ok(())
+	}
+
+	/// What a contribution in this state puts at stake.
+	fn bond_of(
+		curation: Curation,
+		state: ContributionState,
+		records: &Commitment,
+	) -> Result<Bond, DispatchError> {
+		let by_size = match curation {
+			Curation::Open => T::OpenBondPerKib::get()
+				.checked_mul(records.sum.div_ceil(KIB))
+				.ok_or(ArithmeticError::Overflow)?,
+			Curation::Owner | Curation::Reviewers => 0,
+		};
+		let amount = T::ContributionBond::get()
+			.checked_add(by_size)
+			.ok_or(ArithmeticError::Overflow)?;
+		let fee = match curation {
+			Curation::Reviewers => T::ReviewFee::get(),
+			Curation::Open | Curation::Owner => 0,
+		};
+		let free_at = matches!(state, ContributionState::Accepted { .. }).then(Self::bond_free_at);
+		Ok(Bond {
+			amount,
+			fee,
+			free_at,
+		})
+	}
+
+	/// When the bond of what is accepted now may be taken back.
+	fn bond_free_at() -> BlockNumber {
+		T::BlockNumberProvider::current_block_number().saturating_add(T::BondPeriod::get())
+	}
+
+	/// Removes a contribution that no snapshot contains and returns its deposit and what is left of its
+	/// bond. The caller stores `pool`.
+	pub(crate) fn remove(
 		pool: &mut Datanet<T>,
 		datanet: DatanetId,
 		id: ContributionId,
@@ -304,9 +400,57 @@ impl<T: Config> Pallet<T> {
 		if let Some(deposit) = ContributionDeposits::<T>::take(datanet, id) {
 			deposit.drop(&contribution.contributor)?;
 		}
+		if let Some(bond) = Bonds::<T>::take(datanet, id) {
+			let stake = bond
+				.amount
+				.checked_add(bond.fee)
+				.ok_or(ArithmeticError::Overflow)?;
+			Self::give_back(HoldReason::Bond, &contribution.contributor, stake)?;
+		}
 		Contributions::<T>::remove(datanet, id);
 		ContributionByRoot::<T>::remove(datanet, contribution.records.root);
 		Ok(())
+	}
+
+	/// Holds money of somebody.
+	pub(crate) fn take(reason: HoldReason, who: &AccountId, amount: Balance) -> DispatchResult {
+		if amount == 0 {
+			return Ok(());
+		}
+		T::Currency::hold(&reason.into(), who, amount)
+	}
+
+	/// Returns held money to whom it is held of.
+	pub(crate) fn give_back(
+		reason: HoldReason,
+		who: &AccountId,
+		amount: Balance,
+	) -> DispatchResult {
+		if amount == 0 {
+			return Ok(());
+		}
+		T::Currency::release(&reason.into(), who, amount, Precision::Exact).map(|_| ())
+	}
+
+	/// Pays somebody out of what is held of `from`.
+	pub(crate) fn pay_held(
+		reason: HoldReason,
+		from: &AccountId,
+		to: &AccountId,
+		amount: Balance,
+	) -> DispatchResult {
+		// Forced, since whoever pays could freeze the money to avoid that.
+		let (precision, mode, force) = (Precision::Exact, Restriction::Free, Fortitude::Force);
+		T::Currency::transfer_on_hold(&reason.into(), from, to, amount, precision, mode, force)
+			.map(|_| ())
+	}
+
+	/// Moves held money to where forfeited money goes, and tells how much that was.
+	pub(crate) fn forfeit(reason: HoldReason, who: &AccountId, amount: Balance) -> Balance {
+		let (credit, _) = T::Currency::slash(&reason.into(), who, amount);
+		let forfeited = credit.peek();
+		T::Slash::on_unbalanced(credit);
+		forfeited
 	}
 
 	/// Fails unless `text` is printable UTF-8.
@@ -334,117 +478,13 @@ impl<T: Config> Pallet<T> {
 		ensure!(records.sum <= u128::from(most), Error::<T>::TooManyBytes);
 		Ok(())
 	}
-
-	/// Checks that
-	///
-	/// 1. every Datanet has an id below the next one, and a deposit, and no deposit is left over;
-	/// 2. every contribution belongs to a Datanet, has an id below that Datanet's next one, and a
-	///    deposit, and no deposit is left over;
-	/// 3. a Datanet counts the contributions it keeps and those it has accepted rightly, and keeps no
-	///    more than it may;
-	/// 4. each contribution's root leads to it, and there are no other roots;
-	/// 5. no contribution to an open Datanet is pending;
-	/// 6. a contribution is accepted from the next snapshot on at the latest, and a withdrawn one is in
-	///    at least one snapshot;
-	/// 7. a Datanet's snapshots have the versions from 1 to its last, without a gap;
-	/// 8. every snapshot still is the root over the contributions that say they are in it.
-	#[cfg(any(feature = "try-runtime", test))]
-	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
-		let next = NextDatanet::<T>::get();
-		ensure!(
-			Datanets::<T>::iter_keys().all(|id| id < next),
-			"1: id of a Datanet"
-		);
-		ensure!(
-			Datanets::<T>::iter_keys().all(DatanetDeposits::<T>::contains_key)
-				&& DatanetDeposits::<T>::iter_keys().all(Datanets::<T>::contains_key),
-			"1: deposit of a Datanet"
-		);
-		for (datanet, id, contribution) in Contributions::<T>::iter() {
-			let pool = Datanets::<T>::get(datanet).ok_or("2: a contribution without a Datanet")?;
-			ensure!(id < pool.contributions, "2: id of a contribution");
-			ensure!(
-				ContributionDeposits::<T>::contains_key(datanet, id),
-				"2: a contribution without a deposit"
-			);
-			ensure!(
-				ContributionByRoot::<T>::get(datanet, contribution.records.root) == Some(id),
-				"4: a contribution's root leads elsewhere"
-			);
-			match contribution.state {
-				ContributionState::Pending => {
-					ensure!(
-						pool.curation != Curation::Open,
-						"5: pending in an open Datanet"
-					)
-				}
-				ContributionState::Accepted { since } => ensure!(
-					since > 0 && since.checked_sub(1) <= Some(pool.snapshots),
-					"6: accepted from a snapshot after the next"
-				),
-				ContributionState::Withdrawn { since, until } => ensure!(
-					since > 0 && since < until && until.checked_sub(1) <= Some(pool.snapshots),
-					"6: withdrawn but in no snapshot"
-				),
-			}
-		}
-		ensure!(
-			ContributionDeposits::<T>::iter_keys()
-				.all(|(datanet, id)| Contributions::<T>::contains_key(datanet, id)),
-			"2: a deposit without a contribution"
-		);
-		ensure!(
-			ContributionByRoot::<T>::iter().all(|(datanet, root, id)| {
-				Contributions::<T>::get(datanet, id).is_some_and(|kept| kept.records.root == root)
-			}),
-			"4: a root without a contribution"
-		);
-		for (datanet, pool) in Datanets::<T>::iter() {
-			let states: Vec<_> = Contributions::<T>::iter_prefix_values(datanet)
-				.map(|kept| kept.state)
-				.collect();
-			let accepted = states
-				.iter()
-				.filter(|state| matches!(state, ContributionState::Accepted { .. }))
-				.count();
-			ensure!(
-				u32::try_from(states.len()) == Ok(pool.kept),
-				"3: contributions kept"
-			);
-			ensure!(
-				u32::try_from(accepted) == Ok(pool.accepted),
-				"3: contributions accepted"
-			);
-			ensure!(
-				pool.kept <= T::MaxContributions::get(),
-				"3: more contributions than allowed"
-			);
-			let mut versions: Vec<_> = Snapshots::<T>::iter_key_prefix(datanet).collect();
-			versions.sort_unstable();
-			ensure!(
-				versions.into_iter().eq(1..=pool.snapshots),
-				"7: versions of the snapshots"
-			);
-		}
-		for (datanet, version, snapshot) in Snapshots::<T>::iter() {
-			ensure!(
-				Datanets::<T>::contains_key(datanet),
-				"7: a snapshot without a Datanet"
-			);
-			ensure!(
-				Self::contributions_in(datanet, version)? == Some(snapshot.contributions),
-				"8: a snapshot's root"
-			);
-		}
-		Ok(())
-	}
 }
 
-fn increment(count: u32) -> Result<u32, DispatchError> {
+pub(crate) fn increment(count: u32) -> Result<u32, DispatchError> {
 	count.checked_add(1).ok_or(ArithmeticError::Overflow.into())
 }
 
-fn decrement(count: u32) -> Result<u32, DispatchError> {
+pub(crate) fn decrement(count: u32) -> Result<u32, DispatchError> {
 	count
 		.checked_sub(1)
 		.ok_or(ArithmeticError::Underflow.into())

@@ -7,6 +7,9 @@
 //! - **Contribution**: records that one contributor gives at once; on chain stands the root of a
 //!   [Merkle-sum tree](openledger_primitives::merkle) over them, with their count and bytes.
 //! - **Curation**: who decides whether a contribution is accepted.
+//! - **Panel**: the reviewers of a Datanet, each with money at stake.
+//! - **Review**: a vote of the panel on one contribution, first committed to, then revealed.
+//! - **Bond**: what a contribution has at stake against being a duplicate.
 //! - **Snapshot**: the accepted contributions at one moment, frozen under a version number. Models are
 //!   trained on snapshots, and money earned by a model goes to the contributors of its snapshots.
 //!
@@ -19,17 +22,39 @@
 //! on it. Should Bob [withdraw](Pallet::withdraw) later, snapshot 2 is without his notes; snapshot 1,
 //! and what he earns through models trained on it, stay.
 //!
+//! Carol's Datanet is curated by reviewers. Dave [joins](Pallet::join_panel) its panel with 100 OPEN.
+//! When Bob contributes, a review opens: Dave reads the records, [commits](Pallet::commit_vote) to his
+//! vote, [reveals](Pallet::reveal_vote) it when all have committed, and gets a part of Bob's fee. If
+//! Bob is rejected he can [appeal](Pallet::appeal) once.
+//!
+//! Mallory copies one of Bob's notes into a contribution of her own. Anyone who sees it
+//! [proves](Pallet::claim_duplicate) it, and takes a part of Mallory's bond.
+//!
 //! # Design
 //!
 //! A snapshot's root covers root, count and bytes of every contribution, so who has the content can
 //! prove to the chain that a record is part of a snapshot, by two short proofs.
 //!
 //! A root can be in a Datanet once, so nobody can give the same records again under another name; the
-//! root of what a snapshot contains stays taken even after a withdrawal.
+//! root of what a snapshot contains stays taken even after a withdrawal. One record in two contributions
+//! shows by two Merkle proofs; then the later contribution, as the chain counts them, is out. The chain
+//! knows neither content nor authors: it cannot see a paraphrase, and who registers first counts as the
+//! first.
+//!
+//! A vote weighs as much as the stake behind it. Joining a panel is open to all, so counting heads
+//! would reward whoever splits one stake over many accounts; by weight that gains nothing. A review
+//! fixes its seats and their weights when it opens, and only stake that has stood for a while gets
+//! a seat, so nobody can join for one vote after seeing what is up. A panel is bounded because
+//! concluding a review goes through all seats; in a full one, more stake displaces the least, so it
+//! cannot be squatted. Reviewers are paid by the contributor for having voted, whatever they voted and
+//! however it ends, so the pay favours neither side and junk costs its contributor. Who commits and
+//! does not reveal loses a small part of the stake to the treasury, not to the owner or to other
+//! reviewers, so that nobody gains from keeping somebody silent.
 //!
 //! Who puts something on chain pays a deposit by its size. It comes back when the state goes: for
 //! contributions that are rejected, or withdrawn before a snapshot contains them. Nothing else of them
-//! stays. The number of contributions a Datanet keeps is bounded, because making a snapshot reads them
+//! stays. The bond comes back with it, or some time after acceptance; where everything is accepted at
+//! once, it grows with the bytes, so that junk in bulk binds money in bulk. The number of contributions a Datanet keeps is bounded, because making a snapshot reads them
 //! all.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -46,9 +71,13 @@
 
 extern crate alloc;
 
+mod claims;
 mod impls;
+#[cfg(any(feature = "try-runtime", test))]
+mod invariants;
 #[cfg(test)]
 mod mock;
+mod reviews;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -56,7 +85,10 @@ pub mod weights;
 
 use frame::{prelude::*, traits::Consideration, traits::Footprint};
 use openledger_primitives::{
-	merkle, AccountId, BlockNumber, Commitment, ContributionId, DatanetId, Hash, SnapshotVersion,
+	hash::structured_hash,
+	merkle::{self, Node, MAX_PROOF},
+	AccountId, Balance, BlockNumber, Commitment, ContributionId, DatanetId, Hash, RecordLeaf,
+	SnapshotVersion,
 };
 
 pub use pallet::*;
@@ -74,6 +106,17 @@ pub mod pallet {
 	pub trait Config:
 		frame_system::Config<AccountId = AccountId, Hash = Hash, RuntimeEvent: From<Event<Self>>>
 	{
+		/// The money that bonds and stakes are of.
+		type Currency: fungible::Inspect<AccountId, Balance = Balance>
+			+ fungible::hold::Mutate<AccountId, Reason = Self::RuntimeHoldReason>
+			+ fungible::hold::Balanced<AccountId>;
+
+		/// The runtime's reasons for holding money.
+		type RuntimeHoldReason: From<HoldReason>;
+
+		/// Where forfeited money goes: the treasury.
+		type Slash: OnUnbalanced<CreditOf<Self>>;
+
 		/// Deposit for a Datanet, by its encoded size.
 		type DatanetConsideration: Consideration<AccountId, Footprint>;
 
@@ -92,7 +135,54 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxContributions: Get<u32>;
 
-		/// The clock that snapshots are dated by.
+		/// Most reviewers of a Datanet; bounds the work of concluding a review.
+		#[pallet::constant]
+		type MaxPanel: Get<u32>;
+
+		/// The least that a contribution has at stake, in units.
+		type ContributionBond: Get<Balance>;
+
+		/// What a contribution to an open Datanet has at stake in addition for each KiB of records
+		/// begun, in units.
+		type OpenBondPerKib: Get<Balance>;
+
+		/// Blocks from acceptance until the bond may be taken back.
+		type BondPeriod: Get<BlockNumber>;
+
+		/// The part of a duplicate's bond that goes to who proves it, in millionths.
+		type DuplicateReward: Get<u32>;
+
+		/// Least stake of a reviewer, in units.
+		type MinReviewerStake: Get<Balance>;
+
+		/// Blocks that a reviewer's stake must have stood before it gets a seat.
+		type ReviewerWarmUp: Get<BlockNumber>;
+
+		/// What a contributor pays the reviewers for a review, in units.
+		type ReviewFee: Get<Balance>;
+
+		/// Blocks in which votes are committed to; at least one.
+		type CommitPeriod: Get<BlockNumber>;
+
+		/// Blocks in which votes are revealed; at least one.
+		type RevealPeriod: Get<BlockNumber>;
+
+		/// Blocks after a rejection in which there can be an appeal.
+		type AppealPeriod: Get<BlockNumber>;
+
+		/// What an appeal puts at stake, in units.
+		type AppealDeposit: Get<Balance>;
+
+		/// The part of the seated stake that must have voted for a review to count, in millionths.
+		type ReviewQuorum: Get<u32>;
+
+		/// The same for the review of an appeal.
+		type AppealQuorum: Get<u32>;
+
+		/// The part of the stake that is lost by not revealing a vote, in millionths.
+		type SilenceSlash: Get<u32>;
+
+		/// The clock that snapshots are dated by and reviews run by.
 		type BlockNumberProvider: BlockNumberProvider<BlockNumber = BlockNumber>;
 
 		/// Weights of the calls.
@@ -108,6 +198,15 @@ pub mod pallet {
 		/// Deposit for a contribution.
 		#[codec(index = 1)]
 		Contribution,
+		/// A contribution's bond and the fee for its review.
+		#[codec(index = 2)]
+		Bond,
+		/// A reviewer's stake.
+		#[codec(index = 3)]
+		Stake,
+		/// What an appeal puts at stake.
+		#[codec(index = 4)]
+		Appeal,
 	}
 
 	/// The pallet.
@@ -156,6 +255,23 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Snapshots<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, DatanetId, Twox64Concat, SnapshotVersion, Snapshot<T>>;
+
+	/// What contributions have at stake, under their keys. None where there is nothing left of it, or
+	/// where the contribution is older than bonds.
+	#[pallet::storage]
+	pub type Bonds<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, DatanetId, Twox64Concat, ContributionId, Bond>;
+
+	/// The reviewers of each Datanet that has any, in no order. The key is counted, so the cheap hasher
+	/// is safe; each of at most [`Config::MaxPanel`] reviewers has a stake.
+	#[pallet::storage]
+	pub type Panels<T: Config> = StorageMap<_, Twox64Concat, DatanetId, PanelOf<T>, ValueQuery>;
+
+	/// The reviews in progress, at most one for each pending or rejected contribution, under its key;
+	/// paid for by the contribution's deposit.
+	#[pallet::storage]
+	pub type Reviews<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, DatanetId, Twox64Concat, ContributionId, Review<T>>;
 
 	/// What happened.
 	#[pallet::event]
@@ -235,6 +351,198 @@ pub mod pallet {
 			/// Who contributed.
 			contributor: AccountId,
 		},
+		/// The account that earns for a contribution changed.
+		#[codec(index = 6)]
+		PayoutAccountSet {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Who contributed.
+			contributor: AccountId,
+			/// Who earns from here on, for every snapshot.
+			payout: AccountId,
+		},
+		/// A contribution's bond was returned.
+		#[codec(index = 7)]
+		BondReleased {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Who contributed.
+			contributor: AccountId,
+			/// How much, in units.
+			amount: Balance,
+		},
+		/// A contribution was proven to repeat a record of an earlier one; snapshots from here on are
+		/// without it.
+		#[codec(index = 8)]
+		DuplicateProven {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Who contributed it.
+			contributor: AccountId,
+			/// The contribution that had the record first.
+			original: ContributionId,
+			/// The record's content hash.
+			record: Hash,
+			/// Who proved it.
+			claimer: AccountId,
+			/// What the claimer got of the bond, in units.
+			reward: Balance,
+			/// What went to the treasury, in units.
+			forfeited: Balance,
+		},
+		/// Somebody joined a panel, or put more at stake.
+		#[codec(index = 9)]
+		PanelJoined {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The reviewer.
+			reviewer: AccountId,
+			/// All it has at stake there now, in units.
+			stake: Balance,
+		},
+		/// A reviewer will leave once the reviews it votes in are concluded.
+		#[codec(index = 10)]
+		PanelLeaving {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The reviewer.
+			reviewer: AccountId,
+		},
+		/// A reviewer left and has its stake back.
+		#[codec(index = 11)]
+		PanelLeft {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The reviewer.
+			reviewer: AccountId,
+			/// What it got back, in units.
+			stake: Balance,
+			/// Who took its place with more stake, if it did not want to leave.
+			displaced_by: Option<AccountId>,
+		},
+		/// A review began.
+		#[codec(index = 12)]
+		ReviewOpened {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Whether it decides on an appeal.
+			appeal: bool,
+			/// How many reviewers may vote.
+			seats: u32,
+			/// The first block in which it is too late to commit.
+			commit_until: BlockNumber,
+			/// The first block in which it is too late to reveal.
+			reveal_until: BlockNumber,
+		},
+		/// A reviewer committed to a vote.
+		#[codec(index = 13)]
+		VoteCommitted {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// The reviewer.
+			reviewer: AccountId,
+			/// The commitment.
+			commitment: Hash,
+		},
+		/// A reviewer revealed its vote.
+		#[codec(index = 14)]
+		VoteRevealed {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// The reviewer.
+			reviewer: AccountId,
+			/// The vote.
+			vote: Vote,
+			/// What it weighs, in units.
+			weight: Balance,
+		},
+		/// A review was concluded. What came of the contribution is told by [`Event::Accepted`] or
+		/// [`Event::Rejected`], or there can be an appeal or another review.
+		#[codec(index = 15)]
+		ReviewConcluded {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Whether it decided on an appeal.
+			appeal: bool,
+			/// What it came to.
+			outcome: Outcome,
+			/// The stake for the contribution, in units.
+			accept: Balance,
+			/// The stake against it, in units.
+			reject: Balance,
+			/// All stake that had a seat, in units.
+			seated: Balance,
+		},
+		/// A review ended because the contribution was withdrawn.
+		#[codec(index = 16)]
+		ReviewCancelled {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+		},
+		/// A reviewer got its part of the fee.
+		#[codec(index = 17)]
+		ReviewerPaid {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// The reviewer.
+			reviewer: AccountId,
+			/// How much, in units.
+			amount: Balance,
+		},
+		/// A reviewer lost a part of its stake for not revealing its vote.
+		#[codec(index = 18)]
+		ReviewerSlashed {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// The reviewer.
+			reviewer: AccountId,
+			/// How much went to the treasury, in units.
+			amount: Balance,
+		},
+		/// A contributor appealed against a rejection.
+		#[codec(index = 19)]
+		Appealed {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Who contributed.
+			contributor: AccountId,
+			/// What is at stake, in units.
+			deposit: Balance,
+		},
+		/// An appeal was lost or given up, and what it had at stake went to the treasury.
+		#[codec(index = 20)]
+		AppealLost {
+			/// The Datanet.
+			datanet: DatanetId,
+			/// The contribution.
+			contribution: ContributionId,
+			/// Who contributed.
+			contributor: AccountId,
+			/// How much, in units.
+			deposit: Balance,
+		},
 	}
 
 	/// What went wrong.
@@ -249,7 +557,7 @@ pub mod pallet {
 		/// Only the Datanet's owner may do this; sign with the owner's account.
 		#[codec(index = 2)]
 		NotOwner,
-		/// Only the contributor may withdraw; sign with the account that contributed.
+		/// Only the contributor may do this; sign with the account that contributed.
 		#[codec(index = 3)]
 		NotContributor,
 		/// The contribution was accepted or withdrawn already, so it cannot be accepted or rejected.
@@ -285,6 +593,96 @@ pub mod pallet {
 		/// Nothing is accepted, or the last snapshot contains just the same; change something first.
 		#[codec(index = 14)]
 		NothingNew,
+		/// Here reviewers decide, not the owner; join the panel and vote.
+		#[codec(index = 15)]
+		ReviewersDecide,
+		/// The Datanet is not curated by reviewers, so it has no panel to join.
+		#[codec(index = 16)]
+		NoPanel,
+		/// The stake is less than a reviewer must have; add to it.
+		#[codec(index = 17)]
+		StakeTooLow,
+		/// The panel is full of reviewers with as much stake; put up more than the least of them.
+		#[codec(index = 18)]
+		PanelFull,
+		/// The account is not on the Datanet's panel; join it first.
+		#[codec(index = 19)]
+		NotReviewer,
+		/// The reviewer leaves already; wait until the reviews it votes in are concluded.
+		#[codec(index = 20)]
+		AlreadyLeaving,
+		/// No reviewer can be seated now; wait until somebody has joined and warmed up.
+		#[codec(index = 21)]
+		NoReviewers,
+		/// A review of the contribution is open; conclude it first.
+		#[codec(index = 22)]
+		UnderReview,
+		/// There is no open review of the contribution; open one first.
+		#[codec(index = 23)]
+		NoReview,
+		/// The account has no seat in this review; it was not on the panel when the review opened.
+		#[codec(index = 24)]
+		NotSeated,
+		/// Nobody votes on what it contributed or earns by.
+		#[codec(index = 25)]
+		OwnContribution,
+		/// It is too late to commit to a vote in this review.
+		#[codec(index = 26)]
+		CommitPhaseOver,
+		/// The reviewer has committed to a vote in this review; reveal that one.
+		#[codec(index = 27)]
+		AlreadyCommitted,
+		/// The reviewer has not committed to a vote in this review, so there is none to reveal.
+		#[codec(index = 28)]
+		NotCommitted,
+		/// Votes are still being committed to; reveal when that is over.
+		#[codec(index = 29)]
+		RevealTooEarly,
+		/// It is too late to reveal a vote in this review.
+		#[codec(index = 30)]
+		RevealPhaseOver,
+		/// The reviewer has revealed its vote; nothing is left to do.
+		#[codec(index = 31)]
+		AlreadyRevealed,
+		/// Vote and salt are not those committed to; give the very ones.
+		#[codec(index = 32)]
+		WrongReveal,
+		/// Votes can still be committed to or revealed; conclude the review when that is over.
+		#[codec(index = 33)]
+		ReviewRunning,
+		/// The contribution is not rejected, so there is nothing to appeal against or to clear.
+		#[codec(index = 34)]
+		NotRejected,
+		/// It is too late to appeal against this rejection.
+		#[codec(index = 35)]
+		AppealPeriodOver,
+		/// The contributor may still appeal; clear the contribution when it is too late for that.
+		#[codec(index = 36)]
+		AppealPeriodRunning,
+		/// Only contributions that were accepted can be original or duplicate; reject the others.
+		#[codec(index = 37)]
+		NotAccepted,
+		/// The duplicate must be a later contribution than the original; swap the two.
+		#[codec(index = 38)]
+		NotLater,
+		/// The two proofs are of different records; prove the same one twice.
+		#[codec(index = 39)]
+		DifferentRecords,
+		/// The original does not contain the record as the proof says; build the proof anew.
+		#[codec(index = 40)]
+		OriginalNotProven,
+		/// The duplicate does not contain the record as the proof says; build the proof anew.
+		#[codec(index = 41)]
+		DuplicateNotProven,
+		/// The contribution is out of later snapshots already and has nothing left at stake.
+		#[codec(index = 42)]
+		AlreadyExcluded,
+		/// The contribution has no bond, or it was returned or forfeited.
+		#[codec(index = 43)]
+		NoBond,
+		/// The bond is returned only some time after acceptance; wait for that block.
+		#[codec(index = 44)]
+		BondLocked,
 	}
 
 	#[pallet::hooks]
@@ -295,6 +693,10 @@ pub mod pallet {
 			assert!(
 				(1..=merkle::MAX_LEAVES).contains(&T::MaxContributions::get()),
 				"a snapshot's contributions must fit one tree"
+			);
+			assert!(
+				T::MaxPanel::get() > 0,
+				"a panel needs at least one reviewer"
 			);
 		}
 
@@ -335,12 +737,15 @@ pub mod pallet {
 		/// - `uri`: where the records are found.
 		/// - `payout`: the account that earns.
 		///
-		/// An open Datanet accepts at once, others when their owner [accepts](Pallet::accept). Holds a
-		/// deposit of the caller. Emits [`Event::Contributed`], then [`Event::Accepted`] where it is
-		/// open. Fails with [`Error::UnknownDatanet`], [`Error::InvalidText`], [`Error::NoRoot`],
+		/// An open Datanet accepts at once, others when their owner [accepts](Pallet::accept) or the
+		/// reviewers' vote is [concluded](Pallet::conclude_review). Holds of the caller a deposit by
+		/// size and a bond, which is higher for an open Datanet and there grows with the records' bytes;
+		/// where reviewers decide, their fee, too, and opens a review if there is a reviewer to seat.
+		/// Emits [`Event::Contributed`], then [`Event::Accepted`] where it is open, and
+		/// [`Event::ReviewOpened`] where a review began. Fails with [`Error::UnknownDatanet`], [`Error::InvalidText`], [`Error::NoRoot`],
 		/// [`Error::NoRecords`], [`Error::TooManyRecords`], [`Error::EmptyRecords`],
 		/// [`Error::TooManyBytes`], [`Error::DuplicateContribution`], [`Error::DatanetFull`], or if the
-		/// caller cannot pay the deposit.
+		/// caller cannot pay what is held.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::contribute(Pallet::<T>::text_len(&[uri])))]
 		pub fn contribute(
@@ -356,8 +761,8 @@ pub mod pallet {
 
 		/// Accepts a pending contribution: the next snapshot contains it. Only the Datanet's owner may.
 		///
-		/// Emits [`Event::Accepted`]. Fails with [`Error::UnknownDatanet`], [`Error::NotOwner`],
-		/// [`Error::UnknownContribution`], [`Error::NotPending`].
+		/// Emits [`Event::Accepted`]. Fails with [`Error::UnknownDatanet`], [`Error::ReviewersDecide`],
+		/// [`Error::NotOwner`], [`Error::UnknownContribution`], [`Error::NotPending`].
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::accept())]
 		pub fn accept(
@@ -372,8 +777,8 @@ pub mod pallet {
 		/// Rejects a pending contribution: removes it, frees its root, and returns the contributor's
 		/// deposit. Only the Datanet's owner may.
 		///
-		/// Emits [`Event::Rejected`]. Fails with [`Error::UnknownDatanet`], [`Error::NotOwner`],
-		/// [`Error::UnknownContribution`], [`Error::NotPending`].
+		/// Emits [`Event::Rejected`]. Fails with [`Error::UnknownDatanet`], [`Error::ReviewersDecide`],
+		/// [`Error::NotOwner`], [`Error::UnknownContribution`], [`Error::NotPending`].
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::reject())]
 		pub fn reject(
@@ -385,8 +790,8 @@ pub mod pallet {
 			Self::do_reject(who, datanet, contribution)
 		}
 
-		/// Freezes what is accepted under the next version number. Only the Datanet's owner may; for an
-		/// open Datanet, anyone.
+		/// Freezes what is accepted under the next version number. Where the owner curates, only the owner
+		/// may, otherwise anyone.
 		///
 		/// Costs by the number of contributions the Datanet keeps; the rest of the weight is refunded.
 		/// Emits [`Event::Snapshotted`]. Fails with [`Error::UnknownDatanet`], [`Error::NotOwner`],
@@ -401,12 +806,16 @@ pub mod pallet {
 		/// Takes a contribution back: later snapshots are without it. Only its contributor may.
 		///
 		/// Where a snapshot contains it, it stays on record, keeps earning through models trained on
-		/// that snapshot, and its deposit stays held. Otherwise it is removed, its root is free again,
-		/// and the deposit is returned. Emits [`Event::Withdrawn`]. Fails with
-		/// [`Error::UnknownDatanet`], [`Error::UnknownContribution`], [`Error::NotContributor`],
-		/// [`Error::AlreadyWithdrawn`].
+		/// that snapshot under the licence of its time, its deposit stays held, and its bond as long
+		/// as it would have been. Otherwise it is removed, its root is free again, and deposit and bond
+		/// are returned. A review of it is cancelled: who has committed to a vote is paid, or, if votes
+		/// have been revealed to the end, who has revealed it; an appeal counts as lost.
+		///
+		/// Emits [`Event::Withdrawn`], and for a review [`Event::ReviewCancelled`] and what comes with
+		/// it. Fails with [`Error::UnknownDatanet`], [`Error::UnknownContribution`],
+		/// [`Error::NotContributor`], [`Error::AlreadyWithdrawn`], [`Error::AlreadyExcluded`].
 		#[pallet::call_index(5)]
-		#[pallet::weight(T::WeightInfo::withdraw())]
+		#[pallet::weight(T::WeightInfo::withdraw(T::MaxPanel::get()))]
 		pub fn withdraw(
 			origin: OriginFor<T>,
 			datanet: DatanetId,
@@ -414,6 +823,217 @@ pub mod pallet {
 		) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			Self::do_withdraw(who, datanet, contribution)
+		}
+
+		/// Changes the account that earns for a contribution, for every snapshot, from here on. Only its
+		/// contributor may.
+		///
+		/// What was credited before stays with the account before. Emits [`Event::PayoutAccountSet`].
+		/// Fails with [`Error::UnknownContribution`], [`Error::NotContributor`].
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::set_payout_account())]
+		pub fn set_payout_account(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+			payout: AccountId,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_set_payout_account(who, datanet, contribution, payout)
+		}
+
+		/// Takes a contribution's bond back, some time after its acceptance. Only its contributor may.
+		///
+		/// Emits [`Event::BondReleased`]. Fails with [`Error::UnknownContribution`],
+		/// [`Error::NotContributor`], [`Error::NoBond`], [`Error::BondLocked`].
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::release_bond())]
+		pub fn release_bond(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_release_bond(who, datanet, contribution)
+		}
+
+		/// Proves that a contribution repeats a record of an earlier one in the same Datanet. Anyone may.
+		///
+		/// - `original`: proof that the earlier contribution contains the record.
+		/// - `duplicate`: proof that the later one does.
+		///
+		/// Both must have been accepted. The later one is out of all later snapshots; those that
+		/// contain it keep it. Its bond, if it still has one, goes in part to the caller, the rest to
+		/// the treasury; if no snapshot contains it, it is removed and its deposit returned.
+		///
+		/// Emits [`Event::DuplicateProven`]. Fails with [`Error::NotLater`],
+		/// [`Error::DifferentRecords`], [`Error::UnknownDatanet`], [`Error::UnknownContribution`],
+		/// [`Error::NotAccepted`], [`Error::AlreadyExcluded`], [`Error::OriginalNotProven`],
+		/// [`Error::DuplicateNotProven`].
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::claim_duplicate(
+			original.nodes().saturating_add(duplicate.nodes())
+		))]
+		pub fn claim_duplicate(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			original: RecordProof,
+			duplicate: RecordProof,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_claim_duplicate(who, datanet, original, duplicate)
+		}
+
+		/// Joins the panel of a Datanet that reviewers curate, or puts more at stake there.
+		///
+		/// - `stake`: what the caller puts up now, in units; held.
+		///
+		/// The caller gets a seat in the reviews that open when all its stake has stood for the
+		/// warm-up, counted anew from here. In a full panel the reviewer with the least stake who has no
+		/// open vote is displaced, if it has less. Emits [`Event::PanelJoined`], and
+		/// [`Event::PanelLeft`] for the displaced. Fails with [`Error::UnknownDatanet`],
+		/// [`Error::NoPanel`], [`Error::AlreadyLeaving`], [`Error::StakeTooLow`],
+		/// [`Error::PanelFull`], or if the caller does not have that much.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::join_panel())]
+		pub fn join_panel(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			#[pallet::compact] stake: Balance,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_join_panel(who, datanet, stake)
+		}
+
+		/// Leaves a panel. The stake is returned at once or, where the caller has committed to votes, when
+		/// those reviews are concluded; until then it can reveal them.
+		///
+		/// Emits [`Event::PanelLeft`] or [`Event::PanelLeaving`]. Fails with [`Error::NotReviewer`],
+		/// [`Error::AlreadyLeaving`].
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::leave_panel())]
+		pub fn leave_panel(origin: OriginFor<T>, datanet: DatanetId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_leave_panel(who, datanet)
+		}
+
+		/// Opens the review of a pending contribution that has none: because nobody could be seated when
+		/// it came, or because too few voted. Anyone may.
+		///
+		/// Emits [`Event::ReviewOpened`]. Fails with [`Error::UnknownDatanet`], [`Error::NoPanel`],
+		/// [`Error::UnknownContribution`], [`Error::NotPending`], [`Error::UnderReview`],
+		/// [`Error::NoReviewers`].
+		#[pallet::call_index(11)]
+		#[pallet::weight(T::WeightInfo::open_review())]
+		pub fn open_review(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_open_review(datanet, contribution)
+		}
+
+		/// Commits the caller, who has a seat in the review, to a vote that stays secret until it is
+		/// revealed.
+		///
+		/// - `commitment`: see [`vote_commitment`].
+		///
+		/// Emits [`Event::VoteCommitted`]. Fails with [`Error::UnknownContribution`],
+		/// [`Error::NoReview`], [`Error::OwnContribution`], [`Error::NotSeated`],
+		/// [`Error::AlreadyCommitted`], [`Error::CommitPhaseOver`], [`Error::NotReviewer`],
+		/// [`Error::AlreadyLeaving`].
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::commit_vote())]
+		pub fn commit_vote(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+			commitment: Hash,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_commit_vote(who, datanet, contribution, commitment)
+		}
+
+		/// Reveals the vote that the caller has committed to, once the time to commit is over or
+		/// everybody has committed.
+		///
+		/// - `vote`, `salt`: what the commitment was made of.
+		///
+		/// Emits [`Event::VoteRevealed`]. Fails with [`Error::NoReview`], [`Error::NotSeated`],
+		/// [`Error::NotCommitted`], [`Error::AlreadyRevealed`], [`Error::RevealTooEarly`],
+		/// [`Error::RevealPhaseOver`], [`Error::WrongReveal`].
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::reveal_vote())]
+		pub fn reveal_vote(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+			vote: Vote,
+			salt: Hash,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_reveal_vote(who, datanet, contribution, vote, salt)
+		}
+
+		/// Counts the votes of a review that is over: because its time is up, or because all who have
+		/// committed have revealed. Anyone may.
+		///
+		/// If enough of the seated stake has voted, the contribution is accepted where more stake is for
+		/// it than against it, otherwise rejected; those who revealed share the fee. After a first
+		/// rejection the contributor may [appeal](Pallet::appeal) for some time; a rejected appeal
+		/// removes the contribution and forfeits what the appeal had at stake. If too little stake has
+		/// voted, the contribution stays pending; of an appeal, the rejection stands, but what it had at
+		/// stake is returned. Who has committed and not revealed loses a part of its stake.
+		///
+		/// Emits [`Event::ReviewConcluded`] and what comes of it. Fails with
+		/// [`Error::UnknownDatanet`], [`Error::UnknownContribution`], [`Error::NoReview`],
+		/// [`Error::ReviewRunning`].
+		#[pallet::call_index(14)]
+		#[pallet::weight(T::WeightInfo::conclude_review(T::MaxPanel::get()))]
+		pub fn conclude_review(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+		) -> DispatchResultWithPostInfo {
+			ensure_signed(origin)?;
+			Self::do_conclude_review(datanet, contribution)
+		}
+
+		/// Appeals against the rejection of a contribution: the whole panel is asked again, once, and more
+		/// of it must vote. Only the contributor may.
+		///
+		/// Holds what the appeal puts at stake, and another fee for the reviewers. Emits
+		/// [`Event::ReviewOpened`] and [`Event::Appealed`]. Fails with
+		/// [`Error::UnknownContribution`], [`Error::NotContributor`], [`Error::NotRejected`],
+		/// [`Error::UnderReview`], [`Error::AppealPeriodOver`], [`Error::NoReviewers`], or if the caller
+		/// does not have that much.
+		#[pallet::call_index(15)]
+		#[pallet::weight(T::WeightInfo::appeal())]
+		pub fn appeal(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_appeal(who, datanet, contribution)
+		}
+
+		/// Removes a contribution that reviewers rejected and nobody appealed for in time: frees its root
+		/// and returns deposit and bond to its contributor. Anyone may.
+		///
+		/// Emits [`Event::Rejected`]. Fails with [`Error::UnknownDatanet`],
+		/// [`Error::UnknownContribution`], [`Error::NotRejected`], [`Error::UnderReview`],
+		/// [`Error::AppealPeriodRunning`].
+		#[pallet::call_index(16)]
+		#[pallet::weight(T::WeightInfo::clear_rejected())]
+		pub fn clear_rejected(
+			origin: OriginFor<T>,
+			datanet: DatanetId,
+			contribution: ContributionId,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_clear_rejected(datanet, contribution)
 		}
 	}
 
@@ -444,6 +1064,29 @@ pub mod pallet {
 			contribution: ContributionId,
 		) -> Option<AccountId> {
 			Self::do_payout_account(datanet, version, contribution)
+		}
+
+		/// Root, bytes and number of a contribution's records, as long as the Datanet keeps it.
+		pub fn contribution_records(
+			datanet: DatanetId,
+			contribution: ContributionId,
+		) -> Option<Commitment> {
+			Contributions::<T>::get(datanet, contribution).map(|kept| kept.records)
+		}
+
+		/// What a contribution has at stake.
+		pub fn bond(datanet: DatanetId, contribution: ContributionId) -> Option<Bond> {
+			Bonds::<T>::get(datanet, contribution)
+		}
+
+		/// The reviewers of a Datanet, in no order.
+		pub fn panel(datanet: DatanetId) -> PanelOf<T> {
+			Panels::<T>::get(datanet)
+		}
+
+		/// The review of a contribution, if one is open.
+		pub fn review(datanet: DatanetId, contribution: ContributionId) -> Option<Review<T>> {
+			Reviews::<T>::get(datanet, contribution)
 		}
 	}
 }

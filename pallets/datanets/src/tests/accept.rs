@@ -45,6 +45,31 @@ fn accept_should_be_the_owners_alone() {
 }
 
 #[test]
+fn accept_should_start_the_time_until_the_bond_is_free() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Owner);
+		let contribution = contribute(bob(), id, b"a wren");
+		assert_eq!(Datanets::bond(id, contribution).unwrap().free_at, None);
+		pass(41);
+		assert_ok!(Datanets::accept(signed(alice()), id, contribution));
+		let free_at = Datanets::bond(id, contribution).unwrap().free_at;
+		assert_eq!(free_at, Some(42 + BOND_PERIOD));
+	});
+}
+
+#[test]
+fn accept_should_be_refused_to_an_owner_who_left_it_to_reviewers() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let contribution = contribute(bob(), id, b"a wren");
+		assert_noop!(
+			Datanets::accept(signed(alice()), id, contribution),
+			Error::<Test>::ReviewersDecide
+		);
+	});
+}
+
+#[test]
 fn accept_should_refuse_what_is_not_there() {
 	build_and_execute(|| {
 		assert_noop!(

@@ -64,7 +64,12 @@ fn due(who: AccountId) -> Balance {
 			state: ContributionState::Pending,
 			..kept
 		};
-		(&pending, pending.records.root).encoded_size() as Balance
+		let bond = Bond {
+			amount: 0,
+			fee: 0,
+			free_at: None,
+		};
+		(&pending, pending.records.root, bond).encoded_size() as Balance
 	};
 	Contributions::<Test>::iter_values()
 		.filter(|kept| kept.contributor == who)
@@ -87,8 +92,9 @@ proptest! {
 				Datanets::do_try_state().unwrap();
 				for who in [bob(), carol()] {
 					assert_eq!(held(who.clone()), due(who.clone()));
-					assert_eq!(Balances::free_balance(&who) + held(who.clone()), ENDOWMENT);
-					assert_eq!(Balances::total_balance_on_hold(&who), held(who));
+					let bonds = held_for(HoldReason::Bond, who.clone());
+					assert_eq!(wealth(who.clone()), ENDOWMENT);
+					assert_eq!(Balances::total_balance_on_hold(&who), held(who) + bonds);
 				}
 			}
 			assert_eq!(Balances::total_issuance(), issuance);

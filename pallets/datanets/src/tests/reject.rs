@@ -48,6 +48,18 @@ fn reject_should_be_the_owners_alone() {
 }
 
 #[test]
+fn reject_should_be_refused_to_an_owner_who_left_it_to_reviewers() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let contribution = contribute(bob(), id, b"a wren");
+		assert_noop!(
+			Datanets::reject(signed(alice()), id, contribution),
+			Error::<Test>::ReviewersDecide
+		);
+	});
+}
+
+#[test]
 fn reject_should_refuse_what_is_accepted() {
 	build_and_execute(|| {
 		let id = datanet(Curation::Open);

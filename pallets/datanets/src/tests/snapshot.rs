@@ -137,6 +137,18 @@ fn snapshot_should_be_the_owners_unless_the_datanet_is_open() {
 }
 
 #[test]
+fn snapshot_should_be_anyones_where_reviewers_decide() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let wren = contribute(bob(), id, b"a wren");
+		contribute(bob(), id, b"an owl");
+		decide(id, wren, &[Vote::Accept; 3]);
+		assert_ok!(Datanets::snapshot(signed(carol()), id));
+		assert_eq!(Datanets::snapshot_at(id, 1).unwrap().contributions.count, 1);
+	});
+}
+
+#[test]
 fn snapshot_should_refuse_an_unknown_datanet() {
 	build_and_execute(|| {
 		assert_noop!(

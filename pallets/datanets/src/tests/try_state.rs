@@ -4,7 +4,10 @@ use crate::{
 	mock::{Datanets, *},
 	*,
 };
-use frame::testing_prelude::{assert_err, assert_ok, hypothetically};
+use frame::{
+	testing_prelude::{assert_err, assert_ok, hypothetically},
+	traits::fungible::hold::Mutate as _,
+};
 
 /// A Datanet with a snapshot of two contributions, one of which is withdrawn, and a pending third.
 fn populate() -> DatanetId {
@@ -97,5 +100,171 @@ fn try_state_should_notice_missing_and_changed_snapshots() {
 				..records(b"a wren")
 			}
 		});
+	});
+}
+
+/// A Datanet with a review in which the first reviewer has committed, a rejected contribution, and a
+/// duplicate; populated apart because [`populate`] has a curating owner.
+fn populate_reviewed() -> DatanetId {
+	let id = reviewed([10_000, 20_000, 30_000]);
+	let rejected = contribute(bob(), id, b"a wren");
+	decide(id, rejected, &[Vote::Reject; 3]);
+	for contents in [["an owl", "a rook"], ["an owl", "a crow"]] {
+		let given = give(carol(), id, &contents);
+		decide(id, given, &[Vote::Accept; 3]);
+	}
+	snapshot(id);
+	let (original, duplicate) = (
+		prove(1, &["an owl", "a rook"], 0),
+		prove(2, &["an owl", "a crow"], 0),
+	);
+	assert_ok!(Datanets::claim_duplicate(
+		signed(bob()),
+		id,
+		original,
+		duplicate
+	));
+	let pending = contribute(bob(), id, b"a gull");
+	let [first, ..] = reviewers();
+	assert_ok!(commit(id, pending, first, Vote::Accept));
+	id
+}
+
+/// `damage` to the chain with a review must be noticed with `report`.
+fn assert_review_noticed(report: &'static str, damage: impl FnOnce(DatanetId)) {
+	build_and_execute(|| {
+		let id = populate_reviewed();
+		assert_ok!(Datanets::do_try_state());
+		hypothetically!({
+			damage(id);
+			assert_err!(Datanets::do_try_state(), DispatchError::Other(report));
+		});
+	});
+}
+
+#[test]
+fn try_state_should_notice_duplicates_of_nothing_earlier() {
+	assert_review_noticed(
+		"6: duplicate but in no snapshot or of nothing earlier",
+		|id| {
+			Contributions::<Test>::mutate(id, 2, |kept| {
+				kept.as_mut().unwrap().state = ContributionState::Duplicate {
+					since: 1,
+					until: 2,
+					original: 2,
+				}
+			})
+		},
+	);
+}
+
+#[test]
+fn try_state_should_notice_rejections_without_reviewers() {
+	assert_noticed("5: rejected without reviewers", |id| {
+		Contributions::<Test>::mutate(id, 2, |kept| {
+			kept.as_mut().unwrap().state = ContributionState::Rejected { until: 7 }
+		})
+	});
+}
+
+#[test]
+fn try_state_should_notice_wrong_bonds() {
+	let bond = Bond {
+		amount: 5_000,
+		fee: 0,
+		free_at: Some(7),
+	};
+	assert_review_noticed("9: a bond without a contribution", |id| {
+		Bonds::<Test>::insert(id, 9, bond)
+	});
+	assert_review_noticed("9: a duplicate with a bond", |id| {
+		Bonds::<Test>::insert(id, 2, bond)
+	});
+	assert_review_noticed("9: when a bond is free", |id| {
+		Bonds::<Test>::insert(id, 3, bond)
+	});
+	assert_review_noticed("9: a fee without a review", |id| {
+		Bonds::<Test>::insert(id, 1, Bond { fee: 1, ..bond })
+	});
+	assert_review_noticed("13: what is held", |id| {
+		Bonds::<Test>::insert(
+			id,
+			1,
+			Bond {
+				amount: 5_001,
+				..bond
+			},
+		)
+	});
+}
+
+#[test]
+fn try_state_should_notice_wrong_panels() {
+	let mutate = |change: fn(&mut PanelOf<Test>)| move |id| Panels::<Test>::mutate(id, change);
+	assert_review_noticed("10: a panel without a Datanet", |id| {
+		Panels::<Test>::insert(id + 1, Panels::<Test>::get(id))
+	});
+	assert_review_noticed("10: a panel without a use", |id| {
+		let owners = datanet(Curation::Owner);
+		Panels::<Test>::insert(owners, Panels::<Test>::get(id))
+	});
+	assert_review_noticed(
+		"10: a reviewer twice",
+		mutate(|panel| panel[1].account = panel[2].account.clone()),
+	);
+	assert_review_noticed(
+		"10: a reviewer without stake",
+		mutate(|panel| panel[1].stake = 0),
+	);
+	assert_review_noticed(
+		"10: a reviewer who should have left",
+		mutate(|panel| {
+			for reviewer in panel.iter_mut() {
+				reviewer.leaving = true;
+			}
+		}),
+	);
+	assert_review_noticed(
+		"12: a reviewer's open votes",
+		mutate(|panel| {
+			for reviewer in panel.iter_mut() {
+				reviewer.votes += 1;
+			}
+		}),
+	);
+	assert_review_noticed("13: what is held", mutate(|panel| panel[1].stake += 1));
+	assert_review_noticed("13: what is held", |_| {
+		let reason = RuntimeHoldReason::Datanets(HoldReason::Stake);
+		let [first, ..] = reviewers();
+		assert_ok!(Balances::hold(&reason, &first, 1));
+	});
+}
+
+#[test]
+fn try_state_should_notice_wrong_reviews() {
+	let mutate = |change: fn(&mut Review<Test>)| {
+		move |id| Reviews::<Test>::mutate(id, 3, |review| change(review.as_mut().unwrap()))
+	};
+	assert_review_noticed(
+		"11: a review of what is decided",
+		mutate(|review| review.appeal = true),
+	);
+	assert_review_noticed(
+		"11: a review of what is decided",
+		mutate(|review| review.deposit = 1),
+	);
+	assert_review_noticed(
+		"11: who has a seat",
+		mutate(|review| review.seats[0].reviewer = bob()),
+	);
+	assert_review_noticed(
+		"12: a vote of somebody who left",
+		mutate(|review| {
+			review.seats[1].reviewer = alice();
+			review.seats[1].ballot = Ballot::Open(Vote::Accept);
+		}),
+	);
+	assert_review_noticed("11: a review without a contribution", |id| {
+		Reviews::<Test>::insert(id, 9, Reviews::<Test>::get(id, 3).unwrap())
 	});
 }

@@ -58,6 +58,91 @@ fn withdraw_should_keep_what_a_snapshot_contains_on_record() {
 }
 
 #[test]
+fn withdraw_should_keep_the_bond_as_long_as_it_would_have_been() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Open);
+		let wren = contribute(bob(), id, b"a wren");
+		let bond = Datanets::bond(id, wren);
+		snapshot(id);
+		assert_ok!(Datanets::withdraw(signed(bob()), id, wren));
+		assert_eq!(Datanets::bond(id, wren), bond);
+		pass(BOND_PERIOD);
+		assert_ok!(Datanets::release_bond(signed(bob()), id, wren));
+		assert_eq!(held_for(HoldReason::Bond, bob()), 0);
+	});
+}
+
+#[test]
+fn withdraw_should_cancel_the_review_and_pay_those_who_have_committed() {
+	build_and_execute(|| {
+		let id = reviewed([10_000, 20_000, 30_000]);
+		let wren = contribute(bob(), id, b"a wren");
+		let [first, second, third] = reviewers();
+		assert_ok!(commit(id, wren, first.clone(), Vote::Accept));
+		assert_ok!(commit(id, wren, second.clone(), Vote::Reject));
+		assert_ok!(Datanets::leave_panel(signed(second.clone()), id));
+		assert_ok!(Datanets::withdraw(signed(bob()), id, wren));
+		System::assert_has_event(
+			Event::<Test>::ReviewCancelled {
+				datanet: id,
+				contribution: wren,
+			}
+			.into(),
+		);
+		assert_eq!(Datanets::review(id, wren), None);
+		assert_eq!(state(id, wren), None);
+		assert_eq!(wealth(bob()), ENDOWMENT - 100);
+		assert_eq!(wealth(first.clone()), ENDOWMENT + 50, "nobody is slashed");
+		assert_eq!(wealth(second.clone()), ENDOWMENT + 50);
+		assert_eq!(wealth(third), ENDOWMENT);
+		assert_eq!(held_for(HoldReason::Stake, second), 0, "it waited to leave");
+		assert_eq!(held_for(HoldReason::Stake, first), 10_000);
+	});
+}
+
+#[test]
+fn withdraw_should_cost_nothing_before_anybody_has_voted() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let wren = contribute(bob(), id, b"a wren");
+		assert_ok!(Datanets::withdraw(signed(bob()), id, wren));
+		assert_eq!(Balances::free_balance(bob()), ENDOWMENT);
+	});
+}
+
+#[test]
+fn withdraw_should_give_up_an_appeal() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let wren = contribute(bob(), id, b"a wren");
+		decide(id, wren, &[Vote::Reject; 3]);
+		assert_ok!(Datanets::appeal(signed(bob()), id, wren));
+		assert_ok!(Datanets::withdraw(signed(bob()), id, wren));
+		assert_eq!(wealth(treasury()), ENDOWMENT + APPEAL_DEPOSIT);
+		assert_eq!(Balances::free_balance(bob()), wealth(bob()));
+		// The first fee was 33 for each of three.
+		assert_eq!(wealth(bob()), ENDOWMENT - 99 - APPEAL_DEPOSIT);
+	});
+}
+
+#[test]
+fn withdraw_should_refuse_what_is_excluded_as_a_duplicate() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Open);
+		let (ours, theirs) = (["a wren", "an owl"], ["a wren", "a rook"]);
+		let first = give(bob(), id, &ours);
+		let second = give(carol(), id, &theirs);
+		snapshot(id);
+		let (original, copy) = (prove(first, &ours, 0), prove(second, &theirs, 0));
+		assert_ok!(Datanets::claim_duplicate(signed(bob()), id, original, copy));
+		assert_noop!(
+			Datanets::withdraw(signed(carol()), id, second),
+			Error::<Test>::AlreadyExcluded
+		);
+	});
+}
+
+#[test]
 fn withdraw_should_be_the_contributors_alone() {
 	build_and_execute(|| {
 		let id = datanet(Curation::Open);
