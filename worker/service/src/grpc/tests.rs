@@ -17,7 +17,8 @@ fn with_token<T>(message: T) -> Request<T> {
 
 #[tokio::test]
 async fn only_the_operator_should_load_pin_and_unload() {
-	let services = Services::new(World::new().await.worker);
+	let world = World::new().await;
+	let services = Services::new(world.worker.clone());
 	let model = || AdapterRequest {
 		model: ADAPTER.into(),
 	};
