@@ -5,7 +5,7 @@ use crate::{
 	accounts::{self, TreasuryAccount},
 	currency::deposit,
 	governance::origins::EnsureAttribution,
-	parameters::governed::{attribution, serving},
+	parameters::governed::{attribution, datanets, serving},
 	AccountId, Attribution, Balance, Balances, Datanets, Models, Providers, Runtime,
 	RuntimeHoldReason, System,
 };
@@ -13,6 +13,7 @@ use frame_support::{
 	parameter_types,
 	traits::{
 		fungible::{Credit, HoldConsideration},
+		tokens::imbalance::ResolveTo,
 		ConstU128, ConstU32, LinearStoragePrice,
 	},
 	PalletId,
@@ -47,12 +48,30 @@ parameter_types! {
 }
 
 impl pallet_datanets::Config for Runtime {
+	type AppealDeposit = datanets::AppealDeposit;
+	type AppealPeriod = datanets::AppealPeriod;
+	type AppealQuorum = datanets::AppealQuorum;
 	type BlockNumberProvider = System;
+	type BondPeriod = datanets::BondPeriod;
+	type CommitPeriod = datanets::CommitPeriod;
+	type ContributionBond = datanets::ContributionBond;
 	type ContributionConsideration = Deposit<ContributionDeposit>;
+	type Currency = Balances;
 	type DatanetConsideration = Deposit<DatanetDeposit>;
+	type DuplicateReward = datanets::DuplicateReward;
 	type MaxContributions = ConstU32<4_096>;
 	type MaxNameLen = MaxNameLen;
+	type MaxPanel = ConstU32<32>;
 	type MaxUriLen = MaxUriLen;
+	type MinReviewerStake = datanets::MinReviewerStake;
+	type OpenBondPerKib = datanets::OpenBondPerKib;
+	type RevealPeriod = datanets::RevealPeriod;
+	type ReviewFee = datanets::ReviewFee;
+	type ReviewQuorum = datanets::ReviewQuorum;
+	type ReviewerWarmUp = datanets::ReviewerWarmUp;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type SilenceSlash = datanets::SilenceSlash;
+	type Slash = ResolveTo<TreasuryAccount, Balances>;
 	type WeightInfo = ();
 }
 
