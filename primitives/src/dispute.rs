@@ -25,6 +25,7 @@
 use crate::{
 	content_hash,
 	fees::{Rate, Terms},
+	hash::structured_hash,
 	merkle::{self, Commitment, MerkleError, Node, MAX_PROOF},
 	report::{receipt_net, role_shares, PartLeaf, Payee, PayoutLeaf, ReceiptLeaf},
 	voucher::acknowledge,
@@ -734,4 +735,124 @@ fn stretch(text: &[u8], offset: u32, length: u32) -> Option<&[u8]> {
 	let start = usize::try_from(offset).ok()?;
 	let end = start.checked_add(usize::try_from(length).ok()?)?;
 	text.get(start..end)
+}
+
+/// How many leaves an audit draws from each tree.
+pub const AUDIT_LEAVES: u32 = 4;
+
+/// Tag of an audit's draws.
+pub const AUDIT_TAG: &[u8] = b"openledger/audit/1";
+
+/// A receipt's leaf with the receipt behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct ShownReceipt {
+	/// The leaf.
+	pub leaf: Opened<ReceiptLeaf>,
+	/// The receipt; `None` where the leaf has the zero hash.
+	pub receipt: Option<Receipt>,
+}
+
+/// A part with the payout it lies in and the receipt it is of.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct ShownPart {
+	/// The part.
+	pub part: Opened<PartLeaf>,
+	/// The payout.
+	pub payout: Opened<PayoutLeaf>,
+	/// The receipt.
+	pub of: ShownReceipt,
+}
+
+/// What an audited reporter shows: the leaves that hold the units that were drawn, in the order of the
+/// draws. Anyone who has the leaves can answer in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct AuditAnswer {
+	/// For each draw over the licence money.
+	pub receipts: BoundedVec<ShownReceipt, ConstU32<AUDIT_LEAVES>>,
+	/// For each draw over the net; none if there is no net.
+	pub parts: BoundedVec<ShownPart, ConstU32<AUDIT_LEAVES>>,
+}
+
+/// The trees an audit draws from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
+pub enum AuditTree {
+	/// The receipts.
+	#[codec(index = 0)]
+	Receipts,
+	/// The parts, and the payouts at the same place.
+	#[codec(index = 1)]
+	Parts,
+}
+
+/// The unit that draw `number` of an audit with `seed` falls on, below `sum`: the first 16 bytes of
+/// the structured hash of `(seed, tree, number)`, little-endian, modulo `sum`. `None` if `sum` is zero.
+pub fn audit_draw(seed: Hash, tree: AuditTree, number: u32, sum: Balance) -> Option<Balance> {
+	let digest = structured_hash(AUDIT_TAG, &(seed, tree, number));
+	let mut bytes = [0u8; 16];
+	for (to, from) in bytes.iter_mut().zip(digest.as_bytes()) {
+		*to = *from;
+	}
+	u128::from_le_bytes(bytes).checked_rem(sum)
+}
+
+impl ShownReceipt {
+	/// Checks the leaf and what is behind it; returns the sum before the leaf.
+	fn check(&self, report: &ReportFacts, chain: &impl ChainFacts) -> Result<Balance, NotProven> {
+		let before = self.leaf.before(&report.receipts)?;
+		match &self.receipt {
+			None if self.leaf.leaf.receipt.is_zero() => {}
+			None => return Err(NotProven::Preimage),
+			Some(receipt) => {
+				same_receipt(&self.leaf.leaf, receipt)?;
+				let faultless = receipt_fault(receipt, &report.provider, chain).is_none()
+					&& self.leaf.leaf.paid <= receipt.licence;
+				related(faultless)?;
+			}
+		}
+		Ok(before)
+	}
+}
+
+impl AuditAnswer {
+	/// Checks that every leaf stands in `report`, holds the unit that was drawn with `seed`, and has
+	/// nothing wrong with it.
+	pub fn check(
+		&self,
+		seed: Hash,
+		report: &ReportFacts,
+		chain: &impl ChainFacts,
+	) -> Result<(), NotProven> {
+		let all = usize::try_from(AUDIT_LEAVES).map_err(|_| NotProven::Overflow)?;
+		let net = report.payouts.sum;
+		related(self.receipts.len() == all)?;
+		related(self.parts.len() == if net > 0 { all } else { 0 })?;
+		for (number, shown) in (0u32..).zip(&self.receipts) {
+			let drawn = audit_draw(seed, AuditTree::Receipts, number, report.receipts.sum)
+				.ok_or(NotProven::Unrelated)?;
+			let before = shown.check(report, chain)?;
+			related(holds(before, shown.leaf.leaf.paid, drawn)?)?;
+		}
+		for (number, shown) in (0u32..).zip(&self.parts) {
+			let drawn =
+				audit_draw(seed, AuditTree::Parts, number, net).ok_or(NotProven::Unrelated)?;
+			let part = &shown.part.leaf;
+			let before = shown.part.before(&report.parts)?;
+			related(holds(before, part.amount, drawn)?)?;
+			let before = shown.payout.before(&report.payouts)?;
+			related(holds(before, shown.payout.leaf.amount, drawn)?)?;
+			related(shown.payout.leaf.payee == part.payee)?;
+			related(chain.is_payable(&part.payee))?;
+			shown.of.check(report, chain)?;
+			related(part.receipt == shown.of.leaf.index)?;
+			let (worth, receipt) = (net_of(&shown.of.leaf, report)?, shown.of.receipt.as_ref());
+			let fault = part_fault(part, &shown.of.leaf.leaf, worth, receipt, &report.terms)?;
+			related(fault.is_none())?;
+		}
+		Ok(())
+	}
+}
+
+/// Whether `unit` lies in the `amount` units from `before` on.
+fn holds(before: Balance, amount: Balance, unit: Balance) -> Result<bool, NotProven> {
+	Ok(before <= unit && unit < end(before, amount)?)
 }

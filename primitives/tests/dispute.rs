@@ -4,8 +4,8 @@
 use openledger_primitives::{
 	content_hash,
 	dispute::{
-		AdapterFact, ChainFacts, ChannelFact, Dispute, Fault, Leaf, NotProven, Opened, ReportFacts,
-		SpanEvidence,
+		audit_draw, AdapterFact, AuditAnswer, AuditTree, ChainFacts, ChannelFact, Dispute, Fault,
+		Leaf, NotProven, Opened, ReportFacts, ShownPart, ShownReceipt, SpanEvidence, AUDIT_LEAVES,
 	},
 	merkle::{self, Tree},
 	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
@@ -396,6 +396,46 @@ impl Book {
 		all
 	}
 
+	fn shown(&self, index: usize) -> ShownReceipt {
+		ShownReceipt {
+			leaf: self.leaf(index),
+			receipt: self.receipts.get(index).cloned(),
+		}
+	}
+
+	/// What an honest reporter answers to an audit.
+	fn answer(&self, seed: Hash) -> AuditAnswer {
+		let find = |amounts: Vec<Balance>, unit: Balance| {
+			let mut end = 0;
+			let holds = |amount: &Balance| {
+				end += amount;
+				unit < end
+			};
+			amounts.iter().position(holds).unwrap()
+		};
+		let facts = self.facts();
+		let paid = || self.receipt_leaves.iter().map(|leaf| leaf.paid).collect();
+		let parts = || self.parts.iter().map(|part| part.amount).collect();
+		let payouts = || self.payouts.iter().map(|payout| payout.amount).collect();
+		let receipts = (0..AUDIT_LEAVES).map(|number| {
+			let unit = audit_draw(seed, AuditTree::Receipts, number, facts.receipts.sum).unwrap();
+			self.shown(find(paid(), unit))
+		});
+		let shown_parts = (0..AUDIT_LEAVES).map(|number| {
+			let unit = audit_draw(seed, AuditTree::Parts, number, facts.parts.sum).unwrap();
+			let part = find(parts(), unit);
+			ShownPart {
+				part: self.part(part),
+				payout: self.payout(find(payouts(), unit)),
+				of: self.shown(self.parts[part].receipt as usize),
+			}
+		});
+		AuditAnswer {
+			receipts: receipts.collect::<Vec<_>>().try_into().unwrap(),
+			parts: shown_parts.collect::<Vec<_>>().try_into().unwrap(),
+		}
+	}
+
 	/// Puts the payouts in accord with the parts, as a careful cheat does.
 	fn repay(&mut self) {
 		self.payouts = payouts(&self.parts).unwrap();
@@ -470,6 +510,24 @@ proptest! {
 			let verdict = book.check(dispute.clone());
 			prop_assert!(verdict.is_err(), "{verdict:?} {dispute:?}");
 		}
+	}
+
+	#[test]
+	fn an_honest_reporter_should_pass_every_audit_and_only_with_the_leaves_drawn(
+		asked in prop::collection::vec(asked(), 1..5),
+		unexplained in prop::option::of(1u128..1_000),
+		seed: [u8; 32],
+		other: [u8; 32],
+	) {
+		let total: u32 = asked.iter().map(|(_, i, o, p)| (i + o) * p).sum();
+		prop_assume!(total > 1_000);
+		let book = Book::honest(&asked, unexplained, Terms::default());
+		let answer = book.answer(seed.into());
+		let verdict = answer.check(seed.into(), &book.facts(), &book.world());
+		prop_assert_eq!(verdict, Ok(()));
+		let others = book.answer(other.into());
+		let verdict = others.check(seed.into(), &book.facts(), &book.world());
+		prop_assert_eq!(verdict.is_ok(), others == answer);
 	}
 
 	#[test]
@@ -848,4 +906,35 @@ fn a_receipt_that_the_payer_did_not_acknowledge_should_be_found() {
 	};
 	let verdict = dispute(&forged, vec![]).check(&forged.facts(), &early);
 	assert_eq!(verdict, Err(NotProven::Holds));
+}
+
+#[test]
+fn an_audit_should_not_be_passed_with_less_than_was_drawn_or_with_wrong_leaves() {
+	let book = Book::usual();
+	let seed = Hash::repeat_byte(3);
+	let answer = book.answer(seed);
+	let check =
+		|book: &Book, answer: &AuditAnswer| answer.check(seed, &book.facts(), &book.world());
+	assert_eq!(check(&book, &answer), Ok(()));
+	let mut short = answer.clone();
+	short.parts.pop();
+	assert_eq!(check(&book, &short), Err(NotProven::Unrelated));
+	let mut short = answer.clone();
+	short.receipts.pop();
+	assert_eq!(check(&book, &short), Err(NotProven::Unrelated));
+	// A receipt at a wrong price, opened as it is.
+	let mut cheat = book.clone();
+	for index in 0..cheat.receipts.len() {
+		cheat.forge(index, |receipt| receipt.licence += 1);
+	}
+	assert_eq!(
+		check(&cheat, &cheat.answer(seed)),
+		Err(NotProven::Unrelated)
+	);
+	// A receipt that nobody has.
+	let mut withheld = answer;
+	for shown in withheld.receipts.iter_mut() {
+		shown.receipt = None;
+	}
+	assert!(check(&book, &withheld).is_err());
 }

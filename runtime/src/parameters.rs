@@ -13,7 +13,7 @@ use crate::{
 	Balance, BlockNumber, Runtime,
 };
 use frame_support::dynamic_params::{dynamic_pallet_params, dynamic_params};
-use openledger_primitives::Terms;
+use openledger_primitives::{EpochIndex, Terms};
 
 /// The governed values, one module per theme.
 #[dynamic_params(RuntimeParameters, pallet_parameters::Parameters::<Runtime>)]
@@ -49,6 +49,37 @@ pub mod governed {
 		/// Blocks between a usage report and its settlement, in which it can be disputed.
 		#[codec(index = 2)]
 		pub static DisputeWindow: BlockNumber = DAYS;
+
+		/// Epochs after which others may report a pot in its provider's place; after twice as many
+		/// it is forfeited to the treasury.
+		#[codec(index = 3)]
+		pub static ReportDeadline: EpochIndex = 24;
+
+		/// The least that another than the provider puts on hold for a report, in units of 10⁻¹⁸
+		/// OPEN. It is never less than the pot.
+		#[codec(index = 4)]
+		pub static ReporterDeposit: Balance = 100 * OPEN;
+
+		/// The least that a provider is slashed by for a false report, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 5)]
+		pub static MinSlash: Balance = 10 * OPEN;
+
+		/// What it is slashed by, in parts per million of the pot.
+		#[codec(index = 6)]
+		pub static SlashFactor: u32 = 2_000_000;
+
+		/// What of a slash goes to who proved the report false, in parts per million; the rest is
+		/// burnt.
+		#[codec(index = 7)]
+		pub static DisputerShare: u32 = 500_000;
+
+		/// How many reports are audited, in parts per million.
+		#[codec(index = 8)]
+		pub static AuditRate: u32 = 100_000;
+
+		/// Blocks in which an audit is to be answered.
+		#[codec(index = 9)]
+		pub static AuditPeriod: BlockNumber = HOURS;
 	}
 
 	/// What payers and providers are held to; see `pallet-channels` and `pallet-providers`.

@@ -9,7 +9,7 @@ use frame_support::{
 	traits::{fungible::Inspect, Hooks},
 };
 use openledger_primitives::{
-	algorithm, merkle, Commitment, Hash, Payee, PayoutLeaf, Rate, ReceiptLeaf, SignedVoucher,
+	algorithm, merkle, Commitment, Hash, PartLeaf, Payee, PayoutLeaf, Rate, ReceiptLeaf, SignedVoucher,
 	Voucher,
 };
 use openledger_runtime::{
@@ -194,10 +194,19 @@ fn a_payers_money_should_reach_everybody_who_earned_it_and_none_should_be_lost()
 		]
 		.map(|(payee, amount)| PayoutLeaf { payee, amount });
 		let tree = tree(&payouts.map(|leaf| (leaf, leaf.amount)));
+		let parts = commit(&payouts.map(|PayoutLeaf { payee, amount }| {
+			let part = PartLeaf {
+				payee,
+				receipt: 0,
+				amount,
+			};
+			(part, amount)
+		}));
 		assert_ok!(Attribution::report(
 			signed(HOT_KEY),
 			epoch.index,
 			receipts,
+			parts,
 			tree.commitment()
 		));
 

@@ -3,7 +3,7 @@
 use crate::*;
 use alloc::vec::Vec;
 use frame::traits::{
-	fungible::{Balanced as _, Inspect as _, Mutate as _},
+	fungible::{hold::Mutate as _, Balanced as _, Inspect as _, Mutate as _},
 	AccountIdConversion, Imbalance,
 };
 use openledger_primitives::{
@@ -67,6 +67,9 @@ impl<T: Config> Pallet<T> {
 				add(&mut pot.net, split.pot);
 			});
 		}
+		if split.pot > 0 {
+			AtRisk::<T>::mutate(provider, |at_risk| add(at_risk, split.pot));
+		}
 		Totals::<T>::mutate(|totals| {
 			add(&mut totals.redeemed, gross);
 			add(&mut totals.burnt, split.burnt);
@@ -103,7 +106,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Takes `money` into the pallet's account. Returns what was taken; the rest is burnt.
-	fn keep(money: CreditOf<T>) -> Balance {
+	pub(crate) fn keep(money: CreditOf<T>) -> Balance {
 		let amount = money.peek();
 		match T::Currency::resolve(&Self::account_id(), money) {
 			Ok(()) => amount,
@@ -112,7 +115,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Books `amount` units, which the pallet's account holds, as `who`'s.
-	fn credit_to(who: &AccountId, amount: Balance) {
+	pub(crate) fn credit_to(who: &AccountId, amount: Balance) {
 		if amount > 0 {
 			Credits::<T>::mutate(who, |credit| add(credit, amount));
 			Totals::<T>::mutate(|totals| add(&mut totals.credited, amount));
@@ -190,6 +193,7 @@ impl<T: Config> Pallet<T> {
 		who: AccountId,
 		epoch: EpochIndex,
 		receipts: Commitment,
+		parts: Commitment,
 		payouts: Commitment,
 	) -> DispatchResult {
 		// Anyone can name a provider's account as a hot key, which must not keep it from its own pot.
@@ -198,37 +202,114 @@ impl<T: Config> Pallet<T> {
 		} else {
 			T::Providers::provider_of_hot_key(&who).unwrap_or(who)
 		};
+		let pot = Self::pot_to_report(&provider, epoch)?;
+		let reporter = provider.clone();
+		Self::put_report(
+			provider,
+			epoch,
+			pot,
+			reporter,
+			0,
+			[receipts, parts, payouts],
+		)
+	}
+
+	pub(crate) fn do_report_for(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		receipts: Commitment,
+		parts: Commitment,
+		payouts: Commitment,
+	) -> DispatchResult {
+		let pot = Self::pot_to_report(&provider, epoch)?;
+		let commitments = [receipts, parts, payouts];
+		let is_provider =
+			who == provider || T::Providers::provider_of_hot_key(&who).as_ref() == Some(&provider);
+		if is_provider {
+			let reporter = provider.clone();
+			return Self::put_report(provider, epoch, pot, reporter, 0, commitments);
+		}
+		ensure!(
+			Disproved::<T>::contains_key(&provider, epoch)
+				|| Self::epochs_since(epoch) > T::ReportDeadline::get(),
+			Error::<T>::ProviderMayReport
+		);
+		// There is nothing to lose in a pot without money.
+		let deposit = match pot.net {
+			0 => 0,
+			net => T::ReporterDeposit::get().max(net),
+		};
+		if deposit > 0 {
+			T::Currency::hold(&HoldReason::Report.into(), &who, deposit)?;
+		}
+		Self::put_report(provider, epoch, pot, who, deposit, commitments)
+	}
+
+	/// Epochs that have begun after `epoch`.
+	pub(crate) fn epochs_since(epoch: EpochIndex) -> EpochIndex {
+		CurrentEpoch::<T>::get().index.saturating_sub(epoch)
+	}
+
+	/// The pot of an epoch that is over and has no report.
+	fn pot_to_report(provider: &AccountId, epoch: EpochIndex) -> Result<Pot, Error<T>> {
 		ensure!(
 			epoch < CurrentEpoch::<T>::get().index,
 			Error::<T>::EpochNotOver
 		);
-		let pot = Pots::<T>::get(&provider, epoch).ok_or(Error::<T>::NothingToReport)?;
+		let pot = Pots::<T>::get(provider, epoch).ok_or(Error::<T>::NothingToReport)?;
 		ensure!(
-			!Reports::<T>::contains_key(&provider, epoch),
+			!Reports::<T>::contains_key(provider, epoch),
 			Error::<T>::AlreadyReported
 		);
+		Ok(pot)
+	}
+
+	/// Checks the sums of the three commitments, and stores the report.
+	fn put_report(
+		provider: AccountId,
+		epoch: EpochIndex,
+		pot: Pot,
+		reporter: AccountId,
+		deposit: Balance,
+		[receipts, parts, payouts]: [Commitment; 3],
+	) -> DispatchResult {
 		Self::ensure_leaf_count(&receipts)?;
 		ensure!(receipts.sum == pot.licence, Error::<T>::ReceiptsDoNotMatch);
 		if pot.net == 0 {
-			ensure!(
-				payouts == Commitment::default(),
-				Error::<T>::PayoutsDoNotMatch
-			);
+			let none = Commitment::default();
+			ensure!(parts == none, Error::<T>::PartsDoNotMatch);
+			ensure!(payouts == none, Error::<T>::PayoutsDoNotMatch);
 		} else {
+			Self::ensure_leaf_count(&parts)?;
 			Self::ensure_leaf_count(&payouts)?;
+			ensure!(parts.sum == pot.net, Error::<T>::PartsDoNotMatch);
 			ensure!(payouts.sum == pot.net, Error::<T>::PayoutsDoNotMatch);
 		}
 
 		let now = T::BlockNumberProvider::current_block_number();
+		let drawn_at = now
+			.checked_add(T::AuditDelay::get())
+			.ok_or(ArithmeticError::Overflow)?;
+		// Whether it is audited must be known before it can be settled.
 		let open_at = now
 			.checked_add(T::DisputeWindow::get())
-			.ok_or(ArithmeticError::Overflow)?;
+			.ok_or(ArithmeticError::Overflow)?
+			.max(drawn_at);
+		if payouts.count > 0 {
+			ToDraw::<T>::try_append(drawn_at, (provider.clone(), epoch))
+				.map_err(|()| Error::<T>::TooManyReports)?;
+		}
 		let report = Report {
 			receipts,
+			parts,
 			payouts,
 			terms: pot.terms,
+			reporter: reporter.clone(),
+			deposit,
 			reported_at: now,
 			open_at,
+			audit: None,
 			settled: 0,
 			paid: 0,
 		};
@@ -240,8 +321,12 @@ impl<T: Config> Pallet<T> {
 			payouts,
 			terms: pot.terms,
 			open_at,
+			parts,
+			reporter,
+			deposit,
 		});
 		if payouts.count == 0 {
+			Disproved::<T>::remove(&provider, epoch);
 			Self::deposit_event(Event::Settled {
 				provider,
 				epoch,
@@ -276,6 +361,7 @@ impl<T: Config> Pallet<T> {
 			T::BlockNumberProvider::current_block_number() >= report.open_at,
 			Error::<T>::WindowOpen
 		);
+		ensure!(report.audit.is_none(), Error::<T>::AuditOpen);
 		let nodes = leaves.iter().map(PayoutLeaf::node).collect();
 		verify_range(&report.payouts, report.settled, nodes, proof)
 			.map_err(|_| Error::<T>::InvalidProof)?;
@@ -315,15 +401,76 @@ impl<T: Config> Pallet<T> {
 			.checked_add(paid)
 			.ok_or(ArithmeticError::Overflow)?;
 		Totals::<T>::mutate(|totals| add(&mut totals.settled, paid));
+		Self::secure(&provider, paid);
+		let paid = report.paid;
+		let is_settled = report.settled == report.payouts.count;
+		if is_settled {
+			Self::return_deposit(&mut report);
+			Disproved::<T>::remove(&provider, epoch);
+		}
 		Reports::<T>::insert(&provider, epoch, report);
-		if report.settled == report.payouts.count {
+		if is_settled {
 			Self::deposit_event(Event::Settled {
 				provider,
 				epoch,
-				paid: report.paid,
+				paid,
 			});
 		}
 		Ok(())
+	}
+
+	/// Books `amount` units of the provider's pots as no longer at risk.
+	pub(crate) fn secure(provider: &AccountId, amount: Balance) {
+		AtRisk::<T>::mutate_exists(provider, |at_risk| {
+			let left = at_risk.unwrap_or_default().defensive_saturating_sub(amount);
+			*at_risk = (left > 0).then_some(left);
+		});
+	}
+
+	/// Gives a reporter back what it has on hold for a report.
+	fn return_deposit(report: &mut Report) {
+		let deposit = core::mem::take(&mut report.deposit);
+		if deposit > 0 {
+			// Invariant 9 says that it is there; a shortfall must not keep others from being paid.
+			let released = T::Currency::release(
+				&HoldReason::Report.into(),
+				&report.reporter,
+				deposit,
+				Precision::BestEffort,
+			);
+			let _ = released.defensive();
+		}
+	}
+
+	/// What of a provider's pots is not settled, in units: what may yet be lost through it.
+	pub fn at_risk(provider: &AccountId) -> Balance {
+		AtRisk::<T>::get(provider)
+	}
+
+	/// Takes all that `account` was credited, as money, for a pallet that passes it on. Nothing if
+	/// there is nothing.
+	pub fn withdraw_credit(account: &AccountId) -> CreditOf<T> {
+		let amount = Credits::<T>::get(account);
+		if amount == 0 {
+			return CreditOf::<T>::zero();
+		}
+		let withdrawn = T::Currency::withdraw(
+			&Self::account_id(),
+			amount,
+			Precision::Exact,
+			Preservation::Preserve,
+			Fortitude::Polite,
+		);
+		let Ok(money) = withdrawn.defensive() else {
+			return CreditOf::<T>::zero();
+		};
+		Credits::<T>::remove(account);
+		Totals::<T>::mutate(|totals| add(&mut totals.claimed, amount));
+		Self::deposit_event(Event::Claimed {
+			account: account.clone(),
+			amount,
+		});
+		money
 	}
 
 	pub(crate) fn do_claim(account: AccountId) -> DispatchResult {
@@ -349,105 +496,6 @@ impl<T: Config> Pallet<T> {
 
 /// Adds to a counter of money that comes round again and again. It cannot overflow: 2^128 units are
 /// 3 × 10^11 times the whole issuance.
-fn add(counter: &mut Balance, amount: Balance) {
+pub(crate) fn add(counter: &mut Balance, amount: Balance) {
 	*counter = counter.defensive_saturating_add(amount);
-}
-
-#[cfg(any(feature = "try-runtime", test))]
-impl<T: Config> Pallet<T> {
-	/// Checks that:
-	///
-	/// 1. All that was redeemed was burnt, or is the treasury's, a provider's, or in a pot.
-	/// 2. The pots after the cut sum to the licence money that was put into pots, and none holds more
-	///    than was redeemed into it.
-	/// 3. The reports have paid what was settled in all; none has paid more than its pot, and one that
-	///    is settled has paid all of it.
-	/// 4. A report is about an epoch that is over, and agrees with its pot in both sums and the terms.
-	/// 5. The credits are what was credited less what was claimed; none is zero.
-	/// 6. The pallet's account holds the unsettled pots, the credits and, so that the last of them can
-	///    be paid, the least balance.
-	/// 7. Every version of the terms up to the one in force is there and valid; no pot has another.
-	pub(crate) fn do_try_state() -> DispatchResult {
-		let sum = |sum: Balance, amount: Balance| sum.checked_add(amount).ok_or("sums overflow");
-		let totals = Totals::<T>::get();
-		let epoch = CurrentEpoch::<T>::get();
-
-		let parts = [
-			totals.burnt,
-			totals.treasury,
-			totals.providers,
-			totals.licence,
-		];
-		ensure!(
-			parts.into_iter().try_fold(0, sum)? == totals.redeemed,
-			"1: all that was redeemed is accounted for"
-		);
-
-		let mut net = 0;
-		for (_, _, pot) in Pots::<T>::iter() {
-			net = sum(net, pot.net)?;
-			ensure!(
-				pot.net <= pot.licence,
-				"2: a pot is no more than was redeemed"
-			);
-			ensure!(
-				(1..=epoch.terms).contains(&pot.terms),
-				"7: a pot has known terms"
-			);
-		}
-		ensure!(net == totals.licence, "2: the pots sum to what was put in");
-
-		let mut paid = 0;
-		for (provider, index, report) in Reports::<T>::iter() {
-			let pot = Pots::<T>::get(provider, index).ok_or("4: a report has a pot")?;
-			ensure!(index < epoch.index, "4: a report's epoch is over");
-			ensure!(
-				report.receipts.sum == pot.licence
-					&& report.payouts.sum == pot.net
-					&& report.terms == pot.terms,
-				"4: a report agrees with its pot"
-			);
-			ensure!(
-				report.paid <= pot.net && report.settled <= report.payouts.count,
-				"3: a report pays no more than its pot"
-			);
-			ensure!(
-				report.settled < report.payouts.count || report.paid == pot.net,
-				"3: a settled report has paid its pot"
-			);
-			paid = sum(paid, report.paid)?;
-		}
-		ensure!(
-			paid == totals.settled,
-			"3: the reports paid what was settled"
-		);
-
-		let mut credits = 0;
-		for (_, credit) in Credits::<T>::iter() {
-			ensure!(credit > 0, "5: no credit is zero");
-			credits = sum(credits, credit)?;
-		}
-		ensure!(
-			totals.credited.checked_sub(totals.claimed) == Some(credits),
-			"5: the credits are what was credited and not claimed"
-		);
-
-		let unsettled = totals
-			.licence
-			.checked_sub(totals.settled)
-			.ok_or("3: no more is settled than was put in")?;
-		let backing = [unsettled, credits, T::Currency::minimum_balance()];
-		ensure!(
-			T::Currency::balance(&Self::account_id()) >= backing.into_iter().try_fold(0, sum)?,
-			"6: the pallet's account holds what it owes"
-		);
-
-		for version in 1..=epoch.terms {
-			ensure!(
-				TermsOf::<T>::get(version).is_some_and(|terms| terms.is_valid()),
-				"7: every version of the terms is valid"
-			);
-		}
-		Ok(())
-	}
 }

@@ -8,6 +8,8 @@
 //! - **Terms**: the governed shares. An epoch has one version of them from its first block to its last.
 //! - **Pot**: one provider's licence money of one epoch.
 //! - **Report**: that provider's commitment to who is owed what of the pot.
+//! - **Dispute**: a proof that a report is wrong. It is checked at once, and nobody decides anything.
+//! - **Audit**: a draw of leaves that a reporter has to open, so that it cannot keep them to itself.
 //! - **Settlement**: turning the report's payout leaves into credits, in order, each with its proof.
 //! - **Credit**: what an account may claim. Dust stays credited until there is more of it.
 //!
@@ -15,16 +17,29 @@
 //!
 //! Bob's machine answered for Alice with an adapter that Carol trained on Dave's text. Bob redeems
 //! Alice's voucher; he gets the compute part less the cut, and the licence part goes into his pot.
-//! The epoch ends. Bob's hot key [reports](Call::report) one root over the receipts and one over the
-//! payouts; the chain knows how much money there was, so neither can promise more or less. Anyone who
-//! has the receipts can compute the same roots. When the dispute window has passed, Dave, or anyone
-//! for him, [settles](Call::settle) the leaves and [claims](Call::claim) what he was credited.
+//! The epoch ends. Bob's hot key [reports](Call::report) one root over the receipts, one over the parts
+//! that payees get of each, and one over the payouts; the chain knows how much money there was, so none
+//! can promise more or less. Anyone who has the receipts can compute the same roots. When the dispute
+//! window has passed, Dave, or anyone for him, [settles](Call::settle) the leaves and
+//! [claims](Call::claim) what he was credited.
+//!
+//! Another time Bob writes himself into the payouts. Dave sees it and [disputes](Call::dispute) the
+//! report with the leaf and its receipt. The report is gone, Bob is slashed and jailed, half of what he
+//! lost is Dave's, and Dave [reports the epoch](Call::report_for) as it was, against a deposit that he
+//! has back when it is settled.
 //!
 //! # Design
 //!
 //! - A payout names what somebody did, "contribution 3 of Datanet 1", never an account. The chain
 //!   finds the account, so no report can put another in its place. What has no account goes to the
 //!   treasury.
+//! - [`Dispute::check`](openledger_primitives::dispute::Dispute::check) is the whole judgement, and the
+//!   same function off chain. One who files a false dispute pays the fee.
+//! - A report is drawn for an audit with a randomness that is made after it, so it cannot be ground.
+//!   Leaves that nobody can open are of no use to a cheat that is drawn.
+//! - Who reports stands to lose no less than the pot: a provider its bond, another its deposit.
+//! - A pot that nobody reports in time is [forfeited](Call::forfeit) to the treasury, by a report of the
+//!   chain's own, so that it cannot be reported again.
 //! - Leaves are settled in order, which makes it impossible to settle one twice and needs no bitmap.
 //! - [`Pallet::collect`] cannot fail, since the channel has already let go of the money: what an
 //!   account cannot take is credited to it.
@@ -44,11 +59,15 @@
 
 extern crate alloc;
 
+mod disputes;
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
 mod tests;
+#[cfg(any(feature = "try-runtime", test))]
+mod try_state;
 mod types;
 pub mod weights;
 
@@ -56,8 +75,10 @@ pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
+use alloc::boxed::Box;
 use frame::prelude::*;
 use openledger_primitives::{
+	dispute::{AuditAnswer, ChainFacts, Dispute, Fault},
 	merkle::{Node, MAX_PROOF},
 	AccountId, Balance, BlockNumber, Commitment, EpochIndex, Hash, Payee, PayoutLeaf,
 	RedemptionSplit, Terms, TermsVersion,
@@ -69,8 +90,10 @@ use openledger_primitives::{
 #[frame::pallet]
 pub mod pallet {
 	use super::*;
+	use frame::traits::fungible::hold;
 
 	#[pallet::pallet]
+	#[pallet::storage_version(migrations::STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	/// What the runtime has to supply.
@@ -80,7 +103,12 @@ pub mod pallet {
 	{
 		/// OPEN.
 		type Currency: fungible::Mutate<AccountId, Balance = Balance>
-			+ fungible::Balanced<AccountId>;
+			+ fungible::Balanced<AccountId>
+			+ hold::Mutate<AccountId, Balance = Balance, Reason = Self::RuntimeHoldReason>
+			+ hold::Balanced<AccountId>;
+
+		/// The runtime's reasons for holds.
+		type RuntimeHoldReason: From<HoldReason>;
 
 		/// Names the account that holds pots and credits.
 		#[pallet::constant]
@@ -95,6 +123,15 @@ pub mod pallet {
 		/// Who is paid for what.
 		type Payees: PayeeInspect;
 
+		/// How those who report for themselves are punished.
+		type Penalty: ProviderPenalty<CreditOf<Self>>;
+
+		/// What disputes are checked against.
+		type Facts: ChainFacts + Default;
+
+		/// Draws audits.
+		type Randomness: AuditRandomness;
+
 		/// The governed shares, read when an epoch begins.
 		type Terms: Get<Terms>;
 
@@ -103,6 +140,37 @@ pub mod pallet {
 
 		/// Blocks between a report and its settlement, read when it is made.
 		type DisputeWindow: Get<BlockNumber>;
+
+		/// Epochs after which a pot may be reported by anyone; after twice as many it is forfeited.
+		type ReportDeadline: Get<EpochIndex>;
+
+		/// The least that another than the provider puts on hold for a report, in units. It is never
+		/// less than the pot.
+		type ReporterDeposit: Get<Balance>;
+
+		/// The least that a provider is slashed by, in units, if it has as much.
+		type MinSlash: Get<Balance>;
+
+		/// What it is slashed by in parts per million of the pot.
+		type SlashFactor: Get<u32>;
+
+		/// What of it is the disputer's, in parts per million; the rest is burnt.
+		type DisputerShare: Get<u32>;
+
+		/// How many reports are audited, in parts per million.
+		type AuditRate: Get<u32>;
+
+		/// Blocks in which an audit is to be answered.
+		type AuditPeriod: Get<BlockNumber>;
+
+		/// Blocks between a report and its draw; the randomness of the draw has to be younger than
+		/// the report.
+		#[pallet::constant]
+		type AuditDelay: Get<BlockNumber>;
+
+		/// The most reports made in one block.
+		#[pallet::constant]
+		type MaxReports: Get<u32>;
 
 		/// The most payout leaves settled at once.
 		#[pallet::constant]
@@ -113,6 +181,14 @@ pub mod pallet {
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+	}
+
+	/// Why money is on hold.
+	#[pallet::composite_enum]
+	pub enum HoldReason {
+		/// For a report that another than the provider made.
+		#[codec(index = 0)]
+		Report,
 	}
 
 	/// The epoch in progress.
@@ -134,6 +210,26 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Reports<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, EpochIndex, Report>;
+
+	/// The pots whose reports were proven wrong, until they are settled; hashed as the pots are.
+	#[pallet::storage]
+	pub type Disproved<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, EpochIndex, Removed>;
+
+	/// What of each provider's pots is not settled, in units; hashed as the pots are, and none is zero.
+	#[pallet::storage]
+	pub type AtRisk<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Balance, ValueQuery>;
+
+	/// The reports that a block draws audits from, removed when it does. The hasher is cheap since
+	/// blocks are counted; a block has `MaxReports` at most.
+	#[pallet::storage]
+	pub type ToDraw<T: Config> = StorageMap<
+		_,
+		Twox64Concat,
+		BlockNumber,
+		BoundedVec<(AccountId, EpochIndex), T::MaxReports>,
+		ValueQuery,
+	>;
 
 	/// What each account may claim, in units. Accounts are free to choose, hence the strong hash; an
 	/// entry is made only against money that is there, and none is zero.
@@ -201,6 +297,12 @@ pub mod pallet {
 			terms: TermsVersion,
 			/// The first block in which it may be settled.
 			open_at: BlockNumber,
+			/// Over the parts.
+			parts: Commitment,
+			/// Who made it.
+			reporter: AccountId,
+			/// What it has on hold for it, in units; nothing if it is the provider.
+			deposit: Balance,
 		},
 		/// A payout was credited.
 		#[codec(index = 3)]
@@ -255,6 +357,72 @@ pub mod pallet {
 			/// How much it was, in units.
 			amount: Balance,
 		},
+		/// A report was proven wrong, or its audit was missed for good, and is removed.
+		#[codec(index = 8)]
+		ReportRemoved {
+			/// The provider.
+			provider: AccountId,
+			/// The epoch.
+			epoch: EpochIndex,
+			/// Who made it.
+			reporter: AccountId,
+			/// Who proved it.
+			by: AccountId,
+			/// What was wrong.
+			fault: Fault,
+			/// Over the receipts.
+			receipts: Commitment,
+			/// Over the parts.
+			parts: Commitment,
+			/// Over the payouts.
+			payouts: Commitment,
+			/// What the reporter lost, in units.
+			slashed: Balance,
+			/// What `by` was credited of it, in units; the rest was burnt.
+			reward: Balance,
+		},
+		/// A report was drawn for an audit.
+		#[codec(index = 9)]
+		AuditDrawn {
+			/// The provider.
+			provider: AccountId,
+			/// The epoch.
+			epoch: EpochIndex,
+			/// What the leaves to be opened are drawn with.
+			seed: Hash,
+			/// The last block for the answer.
+			due: BlockNumber,
+		},
+		/// The leaves drawn by an audit were opened, and nothing is wrong with them.
+		#[codec(index = 10)]
+		AuditPassed {
+			/// The provider.
+			provider: AccountId,
+			/// The epoch.
+			epoch: EpochIndex,
+			/// Who opened them.
+			by: AccountId,
+		},
+		/// An audit was not answered in time. The provider is jailed and has one more period.
+		#[codec(index = 11)]
+		AuditMissed {
+			/// The provider.
+			provider: AccountId,
+			/// The epoch.
+			epoch: EpochIndex,
+			/// The new last block.
+			due: BlockNumber,
+		},
+		/// A pot that nobody reported was credited to the treasury.
+		#[codec(index = 12)]
+		Forfeited {
+			/// The provider.
+			provider: AccountId,
+			/// The epoch.
+			epoch: EpochIndex,
+			/// How much it was, in units.
+			amount: Balance,
+		},
 	}
 
 	/// Why a call was refused.
@@ -303,22 +471,75 @@ pub mod pallet {
 		/// money first; the credit is kept.
 		#[codec(index = 12)]
 		BelowMinimum,
+		/// The parts do not sum to the pot after the cut. Compute them from the pot by its terms.
+		#[codec(index = 13)]
+		PartsDoNotMatch,
+		/// This block has had as many reports as it may. Send it again in the next.
+		#[codec(index = 14)]
+		TooManyReports,
+		/// The provider still has time to report this epoch itself. Wait for the deadline.
+		#[codec(index = 15)]
+		ProviderMayReport,
+		/// There is no pot for this provider and epoch. Check both.
+		#[codec(index = 16)]
+		NoPot,
+		/// The report can be disputed no more: its window is over and it has no audit to pass.
+		#[codec(index = 17)]
+		DisputeTooLate,
+		/// A leaf does not stand where it is said to stand. Prove it against the report on chain.
+		#[codec(index = 18)]
+		InvalidOpening,
+		/// A receipt or attribution is not the one that was committed to, or is needed and missing.
+		/// Send the one behind the leaf.
+		#[codec(index = 19)]
+		WrongPreimage,
+		/// The leaves have nothing to do with each other, or not with what was drawn. Send those
+		/// that the dispute or the audit is about.
+		#[codec(index = 20)]
+		Unrelated,
+		/// The chain does not know, or no more, what the dispute relies on.
+		#[codec(index = 21)]
+		FactUnknown,
+		/// The report is right in this. Check it again before you dispute it.
+		#[codec(index = 22)]
+		ReportHolds,
+		/// The report has an audit to pass. Wait until it has.
+		#[codec(index = 23)]
+		AuditOpen,
+		/// The report has no audit to pass.
+		#[codec(index = 24)]
+		NoAudit,
+		/// The audit may still be answered. Wait until its last block has passed.
+		#[codec(index = 25)]
+		AuditNotDue,
+		/// The pot may still be reported. Wait for twice the deadline.
+		#[codec(index = 26)]
+		TooEarlyToForfeit,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
-			if Self::roll_epoch() {
+			let epoch = if Self::roll_epoch() {
 				T::WeightInfo::begin_epoch()
 			} else {
 				T::WeightInfo::on_initialize()
-			}
+			};
+			epoch.saturating_add(T::WeightInfo::draw_audits(Self::draw_audits()))
 		}
 
 		fn integrity_test() {
 			assert!(
 				T::MaxSettle::get() > 0,
 				"a settlement must hold a leaf: MaxSettle > 0"
+			);
+			assert!(
+				T::AuditDelay::get() > 1,
+				"an audit is drawn with what the block after the report made: AuditDelay > 1"
+			);
+			assert!(
+				T::MaxReports::get() > 0,
+				"a block must hold a report: MaxReports > 0"
 			);
 		}
 
@@ -330,35 +551,36 @@ pub mod pallet {
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Commits the sender's provider to what an epoch's receipts were and who is owed what. It is
-		/// final: there is one report for each provider and epoch. Signed by the provider's hot key,
-		/// or by the provider itself, which is the only way once it has left. A sender with a pot of
-		/// its own reports that one, whoever's hot key it is.
+		/// Commits the sender's provider to what an epoch's receipts were and who is owed what. There
+		/// is one report for each provider and epoch, and it is final unless it is proven wrong. Signed
+		/// by the provider's hot key, or by the provider itself, which is the only way once it has
+		/// left. A sender with a pot of its own reports that one, whoever's hot key it is.
 		///
-		/// `receipts` has to sum to the licence money redeemed in the epoch, `payouts` to the same
-		/// after the cut. Where the cut took all, `payouts` is the empty commitment and the report is
-		/// settled at once.
+		/// `receipts` has to sum to the licence money redeemed in the epoch, `parts` and `payouts` to
+		/// the same after the cut. Where the cut took all, both are the empty commitment and the report
+		/// is settled at once.
 		///
 		/// Fails with [`Error::EpochNotOver`], [`Error::NothingToReport`], [`Error::AlreadyReported`],
-		/// [`Error::LeafCountOutOfRange`], [`Error::ReceiptsDoNotMatch`],
-		/// [`Error::PayoutsDoNotMatch`].
+		/// [`Error::LeafCountOutOfRange`], [`Error::ReceiptsDoNotMatch`], [`Error::PartsDoNotMatch`],
+		/// [`Error::PayoutsDoNotMatch`], [`Error::TooManyReports`].
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::report())]
 		pub fn report(
 			origin: OriginFor<T>,
 			epoch: EpochIndex,
 			receipts: Commitment,
+			parts: Commitment,
 			payouts: Commitment,
 		) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_report(who, epoch, receipts, payouts)
+			Self::do_report(who, epoch, receipts, parts, payouts)
 		}
 
 		/// Credits the next payouts of a report, in order, with one
 		/// [range proof](openledger_primitives::merkle) for all of them. Anyone may do it.
 		///
 		/// Fails with [`Error::NotReported`], [`Error::NoLeaves`], [`Error::NothingLeft`],
-		/// [`Error::WindowOpen`], [`Error::InvalidProof`].
+		/// [`Error::WindowOpen`], [`Error::AuditOpen`], [`Error::InvalidProof`].
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::settle(leaves.len() as u32))]
 		pub fn settle(
@@ -380,6 +602,94 @@ pub mod pallet {
 		pub fn claim(origin: OriginFor<T>, beneficiary: AccountId) -> DispatchResult {
 			ensure_signed(origin)?;
 			Self::do_claim(beneficiary)
+		}
+
+		/// Reports an epoch in a provider's place: because its report was proven wrong, or because it
+		/// has not reported for [`Config::ReportDeadline`] epochs. As much as the pot holds, and no less
+		/// than [`Config::ReporterDeposit`], is put on hold of the sender's money until the report is
+		/// settled, and slashed if it is proven wrong. The provider itself needs no deposit.
+		///
+		/// Fails as [`Call::report`] does, with [`Error::ProviderMayReport`], or if the sender lacks the
+		/// deposit.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::report_for())]
+		pub fn report_for(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+			receipts: Commitment,
+			parts: Commitment,
+			payouts: Commitment,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_report_for(who, provider, epoch, receipts, parts, payouts)
+		}
+
+		/// Proves a report wrong. It is removed, its pot is open to be reported again, and who made it
+		/// is slashed: a provider by `max(MinSlash, pot × SlashFactor)` of its bond, as far as it goes,
+		/// and jailed; another by its deposit. A part of that is credited to the sender, the rest burnt.
+		///
+		/// Fails with [`Error::NotReported`], [`Error::DisputeTooLate`], [`Error::InvalidOpening`],
+		/// [`Error::WrongPreimage`], [`Error::Unrelated`], [`Error::FactUnknown`],
+		/// [`Error::ReportHolds`].
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::dispute(dispute.encoded_size() as u32))]
+		pub fn dispute(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+			dispute: Box<Dispute>,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_dispute(who, provider, epoch, &dispute)
+		}
+
+		/// Opens the leaves that an audit drew. Anyone who has them may.
+		///
+		/// Fails with [`Error::NotReported`], [`Error::NoAudit`], [`Error::InvalidOpening`],
+		/// [`Error::WrongPreimage`], [`Error::Unrelated`].
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::answer_audit())]
+		pub fn answer_audit(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+			answer: Box<AuditAnswer>,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_answer_audit(who, provider, epoch, &answer)
+		}
+
+		/// States that an audit was not answered in time. The first time the provider is jailed and has
+		/// another [`Config::AuditPeriod`]; the second time, and where another than the provider
+		/// reported at once, the report is removed as one that is [disputed](Call::dispute).
+		///
+		/// Fails with [`Error::NotReported`], [`Error::NoAudit`], [`Error::AuditNotDue`].
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::fail_audit())]
+		pub fn fail_audit(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_fail_audit(who, provider, epoch)
+		}
+
+		/// Credits the treasury with a pot that nobody has reported for twice
+		/// [`Config::ReportDeadline`] epochs since it was earned, or since its last report was proven
+		/// wrong, and jails the provider.
+		///
+		/// Fails with [`Error::NoPot`], [`Error::AlreadyReported`], [`Error::TooEarlyToForfeit`].
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::forfeit())]
+		pub fn forfeit(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			Self::do_forfeit(provider, epoch)
 		}
 	}
 
@@ -403,6 +713,16 @@ pub mod pallet {
 		/// A provider's report of an epoch. (`report` is the name of the call.)
 		pub fn report_of(provider: AccountId, epoch: EpochIndex) -> Option<Report> {
 			Reports::<T>::get(provider, epoch)
+		}
+
+		/// What became of the reports of a pot, if any was proven wrong and it is not settled.
+		pub fn disproved(provider: AccountId, epoch: EpochIndex) -> Option<Removed> {
+			Disproved::<T>::get(provider, epoch)
+		}
+
+		/// What of a provider's pots is not settled, in units.
+		pub fn at_risk_of(provider: AccountId) -> Balance {
+			Self::at_risk(&provider)
 		}
 
 		/// What an account may claim, in units.

@@ -4,12 +4,21 @@ use crate as pallet_attribution;
 use crate::*;
 use frame::{
 	testing_prelude::*,
-	traits::{fungible::Inspect as _, IdentityLookup},
+	traits::{
+		fungible::{Balanced as _, Inspect as _},
+		IdentityLookup,
+	},
 };
 use openledger_primitives::{
+	content_hash,
+	dispute::{
+		audit_draw, AdapterFact, AuditTree, ChannelFact, Leaf, Opened, ShownPart, ShownReceipt,
+		AUDIT_LEAVES,
+	},
 	merkle::Tree,
-	report::{parts, payouts, payouts_tree, receipts_tree, Earning},
-	Hash, PayoutLeaf, ReceiptLeaf, OPEN,
+	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
+	AdapterId, BaseModelId, ChannelId, ContributionId, DatanetId, Generation, Hash, Lane, PartLeaf,
+	PayoutLeaf, Rate, Receipt, ReceiptLeaf, OPEN,
 };
 
 #[frame_construct_runtime]
@@ -56,6 +65,8 @@ impl pallet_balances::Config for Test {
 pub const ED: Balance = OPEN / 1000;
 /// What every actor begins with.
 pub const ENDOWMENT: Balance = 1_000_000 * OPEN;
+/// The most reports in a block.
+pub const MAX_REPORTS: u32 = 3;
 /// The most leaves in a settlement.
 pub const MAX_SETTLE: u32 = 256;
 
@@ -65,6 +76,19 @@ parameter_types! {
 	pub storage EpochLength: BlockNumber = 10;
 	pub storage DisputeWindow: BlockNumber = 5;
 	pub TreasuryAccount: AccountId = treasury();
+	pub storage ReportDeadline: EpochIndex = 4;
+	pub storage ReporterDeposit: Balance = 100 * OPEN;
+	pub storage MinSlash: Balance = 10 * OPEN;
+	pub storage SlashFactor: u32 = 2_000_000;
+	pub storage DisputerShare: u32 = 500_000;
+	/// No audits but where a test is about them.
+	pub storage AuditRate: u32 = 0;
+	pub storage AuditPeriod: BlockNumber = 20;
+	/// What the providers have at stake, which the test pretends is held of their money.
+	pub storage BondOfBob: Balance = 1_000 * OPEN;
+	pub storage BondOfEve: Balance = 1_000 * OPEN;
+	/// How often somebody was jailed.
+	pub storage Jailed: Vec<AccountId> = Vec::new();
 	/// An account that Eve has named as her hot key in place of her own.
 	pub storage EvesHotKey: Option<AccountId> = None;
 }
@@ -97,6 +121,104 @@ impl PayeeInspect for Payees {
 	}
 }
 
+/// Takes bonds out of the providers' own money.
+pub struct Penalty;
+impl ProviderPenalty<CreditOf<Test>> for Penalty {
+	fn bond(provider: &AccountId) -> Balance {
+		match provider {
+			who if *who == bob() => BondOfBob::get(),
+			who if *who == eve() => BondOfEve::get(),
+			_ => 0,
+		}
+	}
+
+	fn slash(provider: &AccountId, amount: Balance) -> CreditOf<Test> {
+		let amount = amount.min(Self::bond(provider));
+		let left = Self::bond(provider) - amount;
+		if *provider == bob() {
+			BondOfBob::set(&left);
+		} else {
+			BondOfEve::set(&left);
+		}
+		Balances::withdraw(
+			provider,
+			amount,
+			Precision::BestEffort,
+			Preservation::Expendable,
+			Fortitude::Force,
+		)
+		.unwrap_or_default()
+	}
+
+	fn jail(provider: &AccountId) {
+		let mut jailed = Jailed::get();
+		jailed.push(provider.clone());
+		Jailed::set(&jailed);
+	}
+}
+
+/// Draws by the number of the block.
+pub struct Dice;
+impl AuditRandomness for Dice {
+	fn random(subject: &[u8]) -> Hash {
+		content_hash(&(subject, System::block_number()).encode())
+	}
+}
+
+/// Channel 0 pays Bob, channel 1 Eve, and no other was opened. Base model 0 and adapter 0 exist.
+#[derive(Default)]
+pub struct Facts;
+impl ChainFacts for Facts {
+	fn genesis(&self) -> Hash {
+		System::block_hash(0)
+	}
+
+	fn channel(&self, channel: ChannelId) -> ChannelFact {
+		match channel {
+			0 => ChannelFact::Open { provider: bob() },
+			1 => ChannelFact::Open { provider: eve() },
+			_ => ChannelFact::NeverOpened,
+		}
+	}
+
+	fn lane_receipts(&self, _: ChannelId, _: Generation, _: Lane) -> Option<Hash> {
+		None
+	}
+
+	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
+		(base == 0).then_some(rate())
+	}
+
+	fn adapter(&self, adapter: AdapterId) -> Option<AdapterFact> {
+		(adapter == 0).then_some(AdapterFact {
+			base: 0,
+			rate: Rate::default(),
+			algorithm: 1,
+			index: Hash::repeat_byte(5),
+		})
+	}
+
+	fn is_payable(&self, payee: &Payee) -> bool {
+		Payees::account_of(payee).is_some()
+	}
+
+	fn records(&self, _: DatanetId, _: ContributionId) -> Option<Commitment> {
+		None
+	}
+
+	fn reported(&self, provider: &AccountId, epoch: EpochIndex) -> Option<(AccountId, Commitment)> {
+		Attribution::reported(provider, epoch)
+	}
+}
+
+/// What 1,000 tokens cost.
+fn rate() -> Rate {
+	Rate {
+		input: 0,
+		output: OPEN,
+	}
+}
+
 /// How many contributors there are.
 pub const CONTRIBUTORS: u32 = 1_000;
 
@@ -106,6 +228,19 @@ impl Config for Test {
 	type Treasury = TreasuryAccount;
 	type Providers = Providers;
 	type Payees = Payees;
+	type Penalty = Penalty;
+	type Facts = Facts;
+	type Randomness = Dice;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type ReportDeadline = ReportDeadline;
+	type ReporterDeposit = ReporterDeposit;
+	type MinSlash = MinSlash;
+	type SlashFactor = SlashFactor;
+	type DisputerShare = DisputerShare;
+	type AuditRate = AuditRate;
+	type AuditPeriod = AuditPeriod;
+	type AuditDelay = ConstU32<2>;
+	type MaxReports = ConstU32<MAX_REPORTS>;
 	type Terms = GovernedTerms;
 	type EpochLength = EpochLength;
 	type DisputeWindow = DisputeWindow;
@@ -234,17 +369,26 @@ fn withdraw(amount: Balance) -> CreditOf<Test> {
 }
 
 /// A report by the book, with what it commits to.
+#[derive(Clone)]
 pub struct Book {
 	/// The provider.
 	pub provider: AccountId,
 	/// The epoch.
 	pub epoch: EpochIndex,
-	/// Over one receipt.
-	pub receipts: Commitment,
-	/// Over the payouts.
-	pub payouts: Commitment,
+	/// The one receipt, if the money is explained.
+	pub receipt: Option<Receipt>,
+	/// Its leaf.
+	pub receipt_leaves: Vec<ReceiptLeaf>,
+	/// The parts, in order.
+	pub part_leaves: Vec<PartLeaf>,
 	/// The payouts, in order.
 	pub leaves: Vec<PayoutLeaf>,
+	/// Over one receipt.
+	pub receipts: Commitment,
+	/// Over the parts.
+	pub parts: Commitment,
+	/// Over the payouts.
+	pub payouts: Commitment,
 	/// The payouts' tree.
 	pub tree: Tree,
 }
@@ -263,36 +407,199 @@ impl Book {
 			adapter: Some((0, weights)),
 		};
 		let parts = parts(pot.licence, pot.net, &[earning], &terms).unwrap();
-		let leaves = payouts(&parts).unwrap();
-		Self::with_leaves(provider, epoch, leaves)
+		Self::with_parts(provider, epoch, parts)
 	}
 
 	/// A report of these payouts.
 	pub fn with_leaves(provider: AccountId, epoch: EpochIndex, leaves: Vec<PayoutLeaf>) -> Self {
-		let paid = Attribution::pot(provider.clone(), epoch).unwrap().licence;
-		let receipt = ReceiptLeaf {
-			receipt: Hash::repeat_byte(1),
-			paid,
+		let part = |leaf: PayoutLeaf| PartLeaf {
+			payee: leaf.payee,
+			receipt: 0,
+			amount: leaf.amount,
 		};
+		let parts = leaves.iter().copied().map(part).collect();
+		Self::with(provider, epoch, parts, leaves)
+	}
+
+	/// A report of these parts.
+	pub fn with_parts(provider: AccountId, epoch: EpochIndex, parts: Vec<PartLeaf>) -> Self {
+		let leaves = payouts(&parts).unwrap();
+		Self::with(provider, epoch, parts, leaves)
+	}
+
+	/// A report of these parts and payouts of one receipt, which cost what was paid or a little more.
+	pub fn with(
+		provider: AccountId,
+		epoch: EpochIndex,
+		part_leaves: Vec<PartLeaf>,
+		leaves: Vec<PayoutLeaf>,
+	) -> Self {
+		let paid = Attribution::pot(provider.clone(), epoch).unwrap().licence;
+		let tokens_out = u32::try_from(paid.div_ceil(OPEN / 1_000)).unwrap();
+		let receipt = Receipt {
+			genesis: System::block_hash(0),
+			channel: u64::from(provider == eve()),
+			generation: 0,
+			lane: 0,
+			sequence: epoch,
+			base: 0,
+			adapter: Some(0),
+			tokens_in: 0,
+			tokens_out,
+			quote: 1,
+			compute: 0,
+			licence: rate().charge(0, tokens_out).unwrap(),
+			request: Hash::zero(),
+			response: Hash::zero(),
+			algorithm: 1,
+			index: Hash::repeat_byte(5),
+			attribution: Hash::zero(),
+		};
+		Self::from_leaves(provider, epoch, Some(receipt), paid, part_leaves, leaves)
+	}
+
+	/// The report that says that all receipts are lost.
+	pub fn lost(provider: AccountId, epoch: EpochIndex) -> Self {
+		let pot = Attribution::pot(provider.clone(), epoch).unwrap();
+		let part = PartLeaf {
+			payee: Payee::Treasury,
+			receipt: 0,
+			amount: pot.net,
+		};
+		let leaves = payouts(&[part]).unwrap();
+		Self::from_leaves(provider, epoch, None, pot.licence, vec![part], leaves)
+	}
+
+	fn from_leaves(
+		provider: AccountId,
+		epoch: EpochIndex,
+		receipt: Option<Receipt>,
+		paid: Balance,
+		part_leaves: Vec<PartLeaf>,
+		leaves: Vec<PayoutLeaf>,
+	) -> Self {
+		let receipt_leaves = vec![ReceiptLeaf {
+			receipt: receipt.as_ref().map_or(Hash::zero(), Receipt::digest),
+			paid,
+		}];
 		let tree = payouts_tree(&leaves).unwrap();
 		Self {
 			provider,
 			epoch,
-			receipts: receipts_tree(&[receipt]).unwrap().commitment(),
+			receipt,
+			receipts: receipts_tree(&receipt_leaves).unwrap().commitment(),
+			parts: parts_tree(&part_leaves).unwrap().commitment(),
 			payouts: tree.commitment(),
+			receipt_leaves,
+			part_leaves,
 			leaves,
 			tree,
 		}
 	}
 
-	/// Reports it.
+	/// Changes the receipt, and with it its leaf.
+	pub fn forge(mut self, change: impl FnOnce(&mut Receipt)) -> Self {
+		let mut receipt = self.receipt.take().unwrap();
+		change(&mut receipt);
+		let paid = self.receipt_leaves[0].paid;
+		Self::from_leaves(
+			self.provider,
+			self.epoch,
+			Some(receipt),
+			paid,
+			self.part_leaves,
+			self.leaves,
+		)
+	}
+
+	/// The receipt's leaf, opened.
+	pub fn leaf(&self) -> Opened<ReceiptLeaf> {
+		open(&self.receipt_leaves, 0)
+	}
+
+	/// A part, opened.
+	pub fn part(&self, index: usize) -> Opened<PartLeaf> {
+		open(&self.part_leaves, index)
+	}
+
+	/// A payout, opened.
+	pub fn payout(&self, index: usize) -> Opened<PayoutLeaf> {
+		open(&self.leaves, index)
+	}
+
+	/// What it answers to an audit with `seed`.
+	pub fn answer(&self, seed: Hash) -> AuditAnswer {
+		let of = || ShownReceipt {
+			leaf: self.leaf(),
+			receipt: self.receipt.clone(),
+		};
+		let parts = (0..AUDIT_LEAVES).map(|number| {
+			let unit = audit_draw(seed, AuditTree::Parts, number, self.parts.sum).unwrap();
+			let amounts = self.part_leaves.iter().map(|part| part.amount);
+			let payouts = self.leaves.iter().map(|payout| payout.amount);
+			ShownPart {
+				part: self.part(holding(amounts, unit)),
+				payout: self.payout(holding(payouts, unit)),
+				of: of(),
+			}
+		});
+		AuditAnswer {
+			receipts: vec![of(); AUDIT_LEAVES as usize].try_into().unwrap(),
+			parts: parts.collect::<Vec<_>>().try_into().unwrap(),
+		}
+	}
+
+	/// Reports it as the provider's hot key.
 	pub fn report(&self) -> DispatchResult {
+		self.report_by(hot(&self.provider))
+	}
+
+	/// Reports it as `who`, who is the provider or its hot key.
+	pub fn report_by(&self, who: AccountId) -> DispatchResult {
 		Attribution::report(
-			signed(hot(&self.provider)),
+			signed(who),
 			self.epoch,
 			self.receipts,
+			self.parts,
 			self.payouts,
 		)
+	}
+
+	/// Reports it as `who` in the provider's place.
+	pub fn report_for(&self, who: AccountId) -> DispatchResult {
+		Attribution::report_for(
+			signed(who),
+			self.provider.clone(),
+			self.epoch,
+			self.receipts,
+			self.parts,
+			self.payouts,
+		)
+	}
+
+	/// Disputes it as `who`.
+	pub fn dispute(&self, who: AccountId, dispute: Dispute) -> DispatchResult {
+		Attribution::dispute(
+			signed(who),
+			self.provider.clone(),
+			self.epoch,
+			Box::new(dispute),
+		)
+	}
+
+	/// Answers its audit as `who`.
+	pub fn answer_audit(&self, who: AccountId, answer: AuditAnswer) -> DispatchResult {
+		Attribution::answer_audit(
+			signed(who),
+			self.provider.clone(),
+			self.epoch,
+			Box::new(answer),
+		)
+	}
+
+	/// What the chain holds of it.
+	pub fn on_chain(&self) -> Option<Report> {
+		Attribution::report_of(self.provider.clone(), self.epoch)
 	}
 
 	/// Settles `len` leaves from `start` on.
@@ -331,6 +638,40 @@ pub fn reported() -> Book {
 	assert_ok!(book.report());
 	pass(DisputeWindow::get());
 	book
+}
+
+/// Where the first of `amounts` stands that reaches beyond `unit`.
+fn holding(amounts: impl Iterator<Item = Balance>, unit: Balance) -> usize {
+	let mut end = 0;
+	let mut amounts = amounts;
+	amounts
+		.position(|amount| {
+			end += amount;
+			unit < end
+		})
+		.unwrap()
+}
+
+fn open<L: Leaf + Clone>(leaves: &[L], index: usize) -> Opened<L> {
+	let tree = Tree::new(leaves.iter().map(Leaf::node).collect()).unwrap();
+	Opened {
+		index: index as u32,
+		leaf: leaves[index].clone(),
+		proof: tree.proof(index as u32).unwrap().try_into().unwrap(),
+	}
+}
+
+/// What those who were slashed lost and nobody got.
+pub fn burnt_by_slashing() -> Balance {
+	events()
+		.into_iter()
+		.map(|event| match event {
+			Event::ReportRemoved {
+				slashed, reward, ..
+			} => slashed - reward,
+			_ => 0,
+		})
+		.sum()
 }
 
 /// All accounts' balances.

@@ -3,7 +3,7 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame::prelude::fungible;
 use openledger_primitives::{
-	AccountId, Balance, BlockNumber, Commitment, EpochIndex, Payee, TermsVersion,
+	AccountId, Balance, BlockNumber, Commitment, EpochIndex, Hash, Payee, TermsVersion,
 };
 use scale_info::TypeInfo;
 
@@ -14,6 +14,24 @@ pub type CreditOf<T> = fungible::Credit<AccountId, <T as crate::Config>::Currenc
 pub trait ProviderInspect {
 	/// The provider whose hot key this is.
 	fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId>;
+}
+
+/// Punishes providers.
+pub trait ProviderPenalty<Credit> {
+	/// What the provider has at stake, in units.
+	fn bond(provider: &AccountId) -> Balance;
+
+	/// Takes `amount` units of the provider's bond, or as much as there is, whatever its state.
+	fn slash(provider: &AccountId, amount: Balance) -> Credit;
+
+	/// Keeps the provider from taking work for a while.
+	fn jail(provider: &AccountId);
+}
+
+/// Draws audits.
+pub trait AuditRandomness {
+	/// A hash that nobody could know when the report of two blocks ago was made.
+	fn random(subject: &[u8]) -> Hash;
 }
 
 /// Finds the accounts of those who are paid by what they did.
@@ -70,7 +88,7 @@ pub struct Pot {
 	pub terms: TermsVersion,
 }
 
-/// A provider's account of one epoch: which receipts earned the pot, and who is owed how much of it.
+/// What an audited reporter has to do.
 #[derive(
 	Clone,
 	Copy,
@@ -83,21 +101,62 @@ pub struct Pot {
 	MaxEncodedLen,
 	TypeInfo,
 )]
+pub struct Audit {
+	/// What the leaves to be opened are drawn with.
+	pub seed: Hash,
+	/// The last block for the answer.
+	pub due: BlockNumber,
+	/// Whether an earlier last block passed without one.
+	pub missed: bool,
+}
+
+/// An account of one provider's epoch: which receipts earned the pot, and who is owed how much of it.
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Report {
 	/// Over receipt leaves; sums to the pot's licence money.
 	pub receipts: Commitment,
+	/// Over part leaves; sums to the pot after the cut.
+	pub parts: Commitment,
 	/// Over payout leaves; sums to the pot after the cut.
 	pub payouts: Commitment,
 	/// The version of the terms by which it was made.
 	pub terms: TermsVersion,
+	/// Who made it: the provider, another in its place, or the treasury for a pot that nobody reported.
+	pub reporter: AccountId,
+	/// What another than the provider has on hold for it, in units.
+	pub deposit: Balance,
 	/// The block in which it was made.
 	pub reported_at: BlockNumber,
 	/// The first block in which it may be settled.
 	pub open_at: BlockNumber,
+	/// The audit that it has yet to pass, if it was drawn for one.
+	pub audit: Option<Audit>,
 	/// How many payout leaves are settled.
 	pub settled: u32,
 	/// What they amounted to, in units.
 	pub paid: Balance,
+}
+
+/// What became of the reports of a pot that has none now.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Removed {
+	/// How many were proven wrong.
+	pub times: u32,
+	/// The epoch in which the last of them was.
+	pub since: EpochIndex,
 }
 
 /// Where all money went that was ever redeemed, in units.

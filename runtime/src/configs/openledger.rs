@@ -6,19 +6,25 @@ use crate::{
 	currency::deposit,
 	governance::origins::EnsureAttribution,
 	parameters::governed::{attribution, datanets, serving},
-	AccountId, Attribution, Balance, Balances, Datanets, Models, Providers, Runtime,
-	RuntimeHoldReason, System,
+	AccountId, Attribution, Balance, Balances, Channels, Datanets, Hash, Models, Providers,
+	Runtime, RuntimeHoldReason, System,
 };
 use frame_support::{
 	parameter_types,
 	traits::{
 		fungible::{Credit, HoldConsideration},
 		tokens::imbalance::ResolveTo,
-		ConstU128, ConstU32, LinearStoragePrice,
+		ConstU128, ConstU32, Get, LinearStoragePrice, Randomness,
 	},
 	PalletId,
 };
-use openledger_primitives::{BaseModelId, DatanetId, Payee, SnapshotVersion};
+use openledger_primitives::{
+	dispute::{AdapterFact, ChainFacts, ChannelFact},
+	fees,
+	hash::structured_hash,
+	AdapterId, BaseModelId, ChannelId, Commitment, ContributionId, DatanetId, EpochIndex,
+	Generation, Lane, Payee, Rate, SnapshotVersion, PARTS,
+};
 
 /// Most bytes of a name.
 type MaxNameLen = ConstU32<64>;
@@ -89,7 +95,7 @@ impl pallet_models::Config for Runtime {
 }
 
 impl pallet_providers::Config for Runtime {
-	type AtRisk = ();
+	type AtRisk = Wiring;
 	type Bases = Wiring;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
@@ -125,20 +131,34 @@ impl pallet_channels::Config for Runtime {
 }
 
 impl pallet_attribution::Config for Runtime {
+	type AuditDelay = ConstU32<2>;
+	type AuditPeriod = attribution::AuditPeriod;
+	type AuditRate = attribution::AuditRate;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
 	type DisputeWindow = attribution::DisputeWindow;
+	type DisputerShare = attribution::DisputerShare;
 	type EpochLength = attribution::EpochLength;
+	type Facts = Wiring;
+	type MaxReports = ConstU32<128>;
 	type MaxSettle = ConstU32<256>;
+	type MinSlash = attribution::MinSlash;
 	type PalletId = AttributionPot;
 	type Payees = Wiring;
+	type Penalty = Wiring;
 	type Providers = Wiring;
+	type Randomness = Wiring;
+	type ReportDeadline = attribution::ReportDeadline;
+	type ReporterDeposit = attribution::ReporterDeposit;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type SlashFactor = attribution::SlashFactor;
 	type Terms = attribution::SplitTerms;
 	type Treasury = TreasuryAccount;
 	type WeightInfo = ();
 }
 
 /// Answers what one pallet asks of another.
+#[derive(Default)]
 pub struct Wiring;
 
 impl pallet_models::SnapshotInspect for Wiring {
@@ -150,6 +170,12 @@ impl pallet_models::SnapshotInspect for Wiring {
 impl pallet_providers::BaseInspect for Wiring {
 	fn exists(base: BaseModelId) -> bool {
 		Models::base_exists(base)
+	}
+}
+
+impl pallet_providers::AtRisk for Wiring {
+	fn at_risk(provider: &AccountId) -> Balance {
+		Attribution::at_risk(provider)
 	}
 }
 
@@ -172,14 +198,95 @@ impl pallet_channels::Revenue<Credit<AccountId, Balances>> for Wiring {
 		Attribution::collect(provider, compute, licence);
 	}
 
-	fn room(_: &AccountId) -> Balance {
-		Balance::MAX
+	fn room(provider: &AccountId) -> Balance {
+		let factor = u128::from(serving::BondFactor::get());
+		// A bond whose multiple is beyond all numbers covers whatever there is.
+		let covered = fees::scale(Providers::bond_of(provider), factor, PARTS.into());
+		covered
+			.unwrap_or(Balance::MAX)
+			.saturating_sub(Attribution::at_risk(provider))
 	}
 }
 
 impl pallet_attribution::ProviderInspect for Wiring {
 	fn provider_of_hot_key(hot_key: &AccountId) -> Option<AccountId> {
 		Providers::provider_of_hot_key(hot_key)
+	}
+}
+
+impl pallet_attribution::ProviderPenalty<Credit<AccountId, Balances>> for Wiring {
+	fn bond(provider: &AccountId) -> Balance {
+		Providers::bond_of(provider)
+	}
+
+	fn slash(provider: &AccountId, amount: Balance) -> Credit<AccountId, Balances> {
+		Providers::slash_bond(provider, amount)
+	}
+
+	fn jail(provider: &AccountId) {
+		Providers::jail(provider);
+	}
+}
+
+impl pallet_attribution::AuditRandomness for Wiring {
+	/// What the VRF of the last block's author gave. Every slot of this chain has a VRF; were there a
+	/// block without, its parent's hash has to do, which its author could have chosen among a few.
+	fn random(subject: &[u8]) -> Hash {
+		let (random, _) = pallet_babe::ParentBlockRandomness::<Runtime>::random(subject);
+		random.unwrap_or_else(|| {
+			structured_hash(b"openledger/no-vrf/1", &(System::parent_hash(), subject))
+		})
+	}
+}
+
+impl ChainFacts for Wiring {
+	fn genesis(&self) -> Hash {
+		System::block_hash(0)
+	}
+
+	fn channel(&self, channel: ChannelId) -> ChannelFact {
+		match pallet_channels::Channels::<Runtime>::get(channel) {
+			Some(channel) => ChannelFact::Open {
+				provider: channel.provider,
+			},
+			None if channel < pallet_channels::NextChannel::<Runtime>::get() => ChannelFact::Closed,
+			None => ChannelFact::NeverOpened,
+		}
+	}
+
+	fn lane_receipts(
+		&self,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Hash> {
+		Channels::lane_receipts(channel, generation, lane)
+	}
+
+	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
+		pallet_models::BaseModels::<Runtime>::get(base).map(|model| model.rate)
+	}
+
+	fn adapter(&self, adapter: AdapterId) -> Option<AdapterFact> {
+		pallet_models::Adapters::<Runtime>::get(adapter).map(|adapter| AdapterFact {
+			base: adapter.base,
+			rate: adapter.rate,
+			algorithm: adapter.algorithm,
+			index: adapter.index,
+		})
+	}
+
+	fn is_payable(&self, payee: &Payee) -> bool {
+		<Self as pallet_attribution::PayeeInspect>::account_of(payee).is_some()
+	}
+
+	fn records(&self, datanet: DatanetId, contribution: ContributionId) -> Option<Commitment> {
+		pallet_datanets::Contributions::<Runtime>::get(datanet, contribution)
+			.map(|contribution| contribution.records)
+	}
+
+	fn reported(&self, provider: &AccountId, epoch: EpochIndex) -> Option<(AccountId, Commitment)> {
+		Attribution::reported(provider, epoch)
 	}
 }
 

@@ -195,6 +195,22 @@ pub fn rule(key: &RuntimeParametersKey) -> Rule {
 			period(Attribution, get(key), 10 * MINUTES, 7 * DAYS)
 		}
 		Key::Attribution(A::DisputeWindow(key)) => period(Attribution, get(key), HOURS, 14 * DAYS),
+		Key::Attribution(A::ReportDeadline(key)) => amount(Attribution, get(key).into(), 1, 1_000),
+		Key::Attribution(A::ReporterDeposit(key)) => {
+			amount(Attribution, get(key), OPEN, 100_000 * OPEN)
+		}
+		Key::Attribution(A::MinSlash(key)) => amount(Attribution, get(key), OPEN, 10_000 * OPEN),
+		// With half of it at most to the disputer, a cheat never gains by disputing itself.
+		Key::Attribution(A::SlashFactor(key)) => {
+			parts(Attribution, get(key), 2 * PARTS, 100 * PARTS)
+		}
+		Key::Attribution(A::DisputerShare(key)) => {
+			parts(Attribution, get(key), PARTS / 20, PARTS / 2)
+		}
+		Key::Attribution(A::AuditRate(key)) => parts(Attribution, get(key), PARTS / 100, PARTS),
+		Key::Attribution(A::AuditPeriod(key)) => {
+			period(Attribution, get(key), 10 * MINUTES, 7 * DAYS)
+		}
 
 		Key::Serving(S::ThawPeriod(key)) => period(Serving, get(key), HOURS, 30 * DAYS),
 		Key::Serving(S::VoucherLifetime(key)) => period(Serving, get(key), 10 * MINUTES, 14 * DAYS),

@@ -14,8 +14,9 @@ fn a_report_should_not_differ_from_what_was_redeemed() {
 		collect(&bob(), 60 * OPEN, 40 * OPEN);
 		end_epoch();
 		let book = Book::of(bob(), 0, 4);
-		let report =
-			|receipts, payouts| Attribution::report(signed(hot(&bob())), 0, receipts, payouts);
+		let report = |receipts, payouts| {
+			Attribution::report(signed(hot(&bob())), 0, receipts, book.parts, payouts)
+		};
 		for sum in [0, 40 * OPEN - 1, 40 * OPEN + 1, 38 * OPEN, Balance::MAX] {
 			let receipts = Commitment {
 				sum,
@@ -35,6 +36,12 @@ fn a_report_should_not_differ_from_what_was_redeemed() {
 				report(book.receipts, payouts),
 				Error::<Test>::PayoutsDoNotMatch
 			);
+			let parts = Commitment { sum, ..book.parts };
+			let refused = Book {
+				parts,
+				..book.clone()
+			};
+			assert_noop!(refused.report(), Error::<Test>::PartsDoNotMatch);
 		}
 		for count in [0, MAX_LEAVES + 1, u32::MAX] {
 			let receipts = Commitment {
@@ -238,12 +245,11 @@ fn sums_should_not_overflow_into_a_small_total() {
 			count: 2,
 		};
 		let book = Book::of(bob(), 0, 1);
-		assert_ok!(Attribution::report(
-			signed(hot(&bob())),
-			0,
-			book.receipts,
-			payouts
-		));
+		let forged = Book {
+			payouts,
+			..book.clone()
+		};
+		assert_ok!(forged.report());
 		pass(5);
 		assert_noop!(
 			book.settle_with(leaves.to_vec(), vec![]),
@@ -270,12 +276,13 @@ fn a_root_should_not_promise_more_than_its_leaves_hold_or_fewer_leaves_than_it_h
 			sum: 38 * OPEN,
 			..book.payouts
 		};
-		assert_ok!(Attribution::report(
-			signed(hot(&bob())),
-			0,
-			book.receipts,
-			payouts
-		));
+		let parts = Book::of(bob(), 0, 1).parts;
+		let book = Book { parts, ..book };
+		let forged = Book {
+			payouts,
+			..book.clone()
+		};
+		assert_ok!(forged.report());
 		pass(5);
 		assert_noop!(book.settle(0, 1), Error::<Test>::InvalidProof);
 		assert_noop!(book.settle(0, 2), Error::<Test>::InvalidProof);
@@ -293,10 +300,9 @@ fn a_pot_should_not_be_frozen_by_naming_its_provider_as_a_hot_key() {
 			end_epoch();
 			EvesHotKey::set(&Some(bob()));
 			let book = Book::of(bob(), 0, 1);
-			let report = || Attribution::report(signed(bob()), 0, book.receipts, book.payouts);
-			assert_ok!(report());
+			assert_ok!(book.report_by(bob()));
 			assert!(Attribution::report_of(bob(), 0).is_some());
-			assert_noop!(report(), Error::<Test>::AlreadyReported);
+			assert_noop!(book.report_by(bob()), Error::<Test>::AlreadyReported);
 			assert!(Attribution::report_of(eve(), 0).is_none());
 		})
 	}
@@ -357,4 +363,234 @@ fn oversized_leaves_and_proofs_should_not_decode() {
 	);
 	let proof = vec![Node::default(); MAX_PROOF as usize + 1].encode();
 	assert!(BoundedVec::<Node, ConstU32<{ MAX_PROOF }>>::decode(&mut &proof[..]).is_err());
+}
+
+/// What Bob reports after 40 OPEN of licence money: all of it to adapter owners, say.
+fn stolen() -> Book {
+	collect(&bob(), 0, 40 * OPEN);
+	end_epoch();
+	let book = Book::with_leaves(bob(), 0, vec![leaf(Payee::AdapterOwner(0), 38 * OPEN)]);
+	assert_ok!(book.report());
+	book
+}
+
+fn wrong_part(book: &Book) -> Dispute {
+	Dispute::WrongPart {
+		part: book.part(0),
+		leaf: book.leaf(),
+		receipt: book.receipt.clone(),
+	}
+}
+
+#[test]
+fn the_data_share_should_not_be_stolen_from_contributors() {
+	ExtBuilder.build_and_execute(|| {
+		let book = stolen();
+		assert_ok!(book.dispute(contributor(0), wrong_part(&book)));
+		assert_eq!(book.on_chain(), None);
+		// Bob keeps his lie to himself; a contributor's friend reports the epoch as it was.
+		let right = Book::of(bob(), 0, 4);
+		assert_ok!(right.report_for(eve()));
+		pass(5);
+		right.settle_all();
+		assert_eq!(
+			Attribution::credit(contributor(1)),
+			38 * OPEN / 8,
+			"honest contributors are paid although the provider cheated"
+		);
+		assert_eq!(BondOfBob::get(), 1_000 * OPEN - 76 * OPEN);
+		assert_eq!(Jailed::get(), vec![bob()]);
+	})
+}
+
+#[test]
+fn an_honest_report_should_not_be_removed_by_any_dispute() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let book = Book::of(bob(), 0, 4);
+		assert_ok!(book.report());
+		let (leaf, receipt) = (book.leaf(), book.receipt.clone().unwrap());
+		assert_noop!(
+			book.dispute(eve(), wrong_part(&book)),
+			Error::<Test>::ReportHolds
+		);
+		let dispute = Dispute::WrongReceipt {
+			leaf: leaf.clone(),
+			receipt: receipt.clone(),
+		};
+		assert_noop!(book.dispute(eve(), dispute), Error::<Test>::ReportHolds);
+		let dispute = Dispute::UnknownPayee {
+			payout: book.payout(0),
+		};
+		assert_noop!(book.dispute(eve(), dispute), Error::<Test>::ReportHolds);
+		let mut forged = receipt;
+		forged.licence += 1;
+		let dispute = Dispute::WrongReceipt {
+			leaf: leaf.clone(),
+			receipt: forged,
+		};
+		assert_noop!(book.dispute(eve(), dispute), Error::<Test>::WrongPreimage);
+		let mut moved = book.part(0);
+		moved.leaf.amount += 1;
+		let dispute = Dispute::WrongPart {
+			part: moved,
+			leaf,
+			receipt: None,
+		};
+		assert_noop!(book.dispute(eve(), dispute), Error::<Test>::InvalidOpening);
+		assert!(book.on_chain().is_some() && Jailed::get().is_empty());
+	})
+}
+
+#[test]
+fn a_dispute_should_not_be_worth_filing_against_oneself() {
+	ExtBuilder.build_and_execute(|| {
+		let bond = BondOfBob::get();
+		let book = stolen();
+		// Dave is Bob.
+		assert_ok!(book.dispute(dave(), wrong_part(&book)));
+		let lost = bond - BondOfBob::get();
+		assert_eq!(Attribution::credit(dave()), lost / 2);
+		assert!(lost / 2 >= 38 * OPEN, "it costs no less than the pot");
+	})
+}
+
+#[test]
+fn a_report_should_not_be_settled_twice_through_a_dispute() {
+	ExtBuilder.build_and_execute(|| {
+		let book = stolen();
+		pass(5);
+		book.settle_all();
+		assert_noop!(
+			book.dispute(eve(), wrong_part(&book)),
+			Error::<Test>::DisputeTooLate
+		);
+		assert_noop!(
+			Book::of(bob(), 0, 4).report(),
+			Error::<Test>::AlreadyReported
+		);
+	})
+}
+
+#[test]
+fn a_provider_should_not_be_pushed_aside_before_its_deadline() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let book = Book::of(bob(), 0, 4);
+		assert_noop!(book.report_for(eve()), Error::<Test>::ProviderMayReport);
+		// The hot key of another is another.
+		assert_noop!(
+			book.report_for(hot(&eve())),
+			Error::<Test>::ProviderMayReport
+		);
+		assert_ok!(book.report_for(hot(&bob())));
+		assert_eq!(book.on_chain().unwrap().reporter, bob());
+	})
+}
+
+#[test]
+fn a_false_report_in_anothers_place_should_cost_no_less_than_the_pot() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 4_000 * OPEN);
+		end_epoch();
+		for _ in 0..4 {
+			end_epoch();
+		}
+		let net = 3_800 * OPEN;
+		let book = Book::with_leaves(bob(), 0, vec![leaf(Payee::AdapterOwner(0), net)]);
+		assert_ok!(book.report_for(eve()));
+		let before = Balances::total_balance(&eve());
+		assert_ok!(book.dispute(contributor(0), wrong_part(&book)));
+		assert_eq!(before - Balances::total_balance(&eve()), net);
+		assert_eq!(Attribution::credit(contributor(0)), net / 2);
+		// Bob did nothing wrong here.
+		assert_eq!(BondOfBob::get(), 1_000 * OPEN);
+		assert!(Jailed::get().is_empty());
+	})
+}
+
+#[test]
+fn the_draw_of_an_audit_should_not_be_known_when_the_report_is_made() {
+	ExtBuilder.build_and_execute(|| {
+		AuditRate::set(&1_000_000);
+		let book = stolen();
+		// No draw in the block of the report nor in the next, whose randomness is made after it.
+		pass(1);
+		assert_eq!(book.on_chain().unwrap().audit, None);
+		let known = Dice::random(&(b"audit", bob(), 0u32).encode());
+		pass(1);
+		let audit = book.on_chain().unwrap().audit.unwrap();
+		assert_ne!(audit.seed, known);
+		// A report that is made anew is drawn anew.
+		assert_ok!(book.dispute(eve(), wrong_part(&book)));
+		let right = Book::of(bob(), 0, 4);
+		assert_ok!(right.report());
+		pass(2);
+		assert_ne!(right.on_chain().unwrap().audit.unwrap().seed, audit.seed);
+	})
+}
+
+#[test]
+fn an_audited_report_should_not_be_settled_before_it_has_passed() {
+	ExtBuilder.build_and_execute(|| {
+		AuditRate::set(&1_000_000);
+		DisputeWindow::set(&0);
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let book = Book::of(bob(), 0, 4);
+		assert_ok!(book.report());
+		// Not even with a window of nothing.
+		assert_noop!(book.settle(0, 1), Error::<Test>::WindowOpen);
+		pass(2);
+		assert_noop!(book.settle(0, 1), Error::<Test>::AuditOpen);
+		let seed = book.on_chain().unwrap().audit.unwrap().seed;
+		assert_ok!(book.answer_audit(hot(&bob()), book.answer(seed)));
+		assert_ok!(book.settle(0, 1));
+	})
+}
+
+#[test]
+fn leaves_that_nobody_can_open_should_fail_the_audit_and_be_removed() {
+	ExtBuilder.build_and_execute(|| {
+		AuditRate::set(&1_000_000);
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let mut book = Book::of(bob(), 0, 4);
+		// A root of no tree.
+		book.parts.root = Hash::repeat_byte(66);
+		assert_ok!(book.report());
+		pass(2);
+		let seed = book.on_chain().unwrap().audit.unwrap().seed;
+		assert_noop!(
+			book.answer_audit(hot(&bob()), book.answer(seed)),
+			Error::<Test>::InvalidOpening
+		);
+		for _ in 0..2 {
+			pass(AuditPeriod::get() + 1);
+			assert_ok!(Attribution::fail_audit(signed(eve()), bob(), 0));
+		}
+		assert_eq!(book.on_chain(), None);
+		assert_eq!(Attribution::credit(eve()), 38 * OPEN);
+	})
+}
+
+#[test]
+fn a_pot_should_not_be_forfeited_while_it_may_be_reported() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		let forfeit = || Attribution::forfeit(signed(eve()), bob(), 0);
+		for _ in 0..=8 {
+			assert_noop!(forfeit(), Error::<Test>::TooEarlyToForfeit);
+			end_epoch();
+		}
+		// Reported at the last moment and proven wrong: the time begins anew.
+		let book = Book::with_leaves(bob(), 0, vec![leaf(Payee::AdapterOwner(0), 38 * OPEN)]);
+		assert_ok!(book.report());
+		assert_noop!(forfeit(), Error::<Test>::AlreadyReported);
+		assert_ok!(book.dispute(eve(), wrong_part(&book)));
+		assert_noop!(forfeit(), Error::<Test>::TooEarlyToForfeit);
+		assert_ok!(Book::of(bob(), 0, 4).report_for(dave()));
+	})
 }

@@ -1,18 +1,25 @@
 //! Tests: one file per call, and for what happens without one; one for the attacks and one for random
 //! sequences.
 
+mod answer_audit;
 mod attacks;
 mod claim;
 mod collect;
+mod dispute;
 mod epochs;
+mod fail_audit;
+mod forfeit;
+mod migrations;
 mod random;
 mod report;
+mod report_for;
 mod settle;
 mod weights;
+mod withdraw_credit;
 
 pub(super) use crate::{mock::*, *};
 pub(super) use frame::{
 	testing_prelude::*,
-	traits::fungible::{Inspect as _, Mutate as _},
+	traits::fungible::{hold::Inspect as _, Inspect as _, Mutate as _},
 };
 pub(super) use openledger_primitives::{Hash, OPEN};

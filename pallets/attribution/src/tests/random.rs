@@ -2,6 +2,7 @@
 //! every unit.
 
 use super::*;
+use frame::traits::{fungible::Balanced as _, Imbalance as _};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -31,6 +32,32 @@ enum Step {
 	Claim {
 		who: u32,
 	},
+	Lie {
+		eve: bool,
+		epoch: EpochIndex,
+		lost: bool,
+	},
+	ReportFor {
+		epoch: EpochIndex,
+		contributors: u32,
+		lie: bool,
+	},
+	Dispute {
+		report: usize,
+	},
+	Answer {
+		report: usize,
+	},
+	FailAudit {
+		report: usize,
+	},
+	Forfeit {
+		eve: bool,
+		epoch: EpochIndex,
+	},
+	Withdraw {
+		who: u32,
+	},
 }
 
 /// Amounts of every size, dust and none included.
@@ -49,6 +76,15 @@ fn step() -> impl Strategy<Value = Step> {
 			.prop_map(|(eve, epoch, contributors)| Step::Report { eve, epoch, contributors }),
 		6 => (0usize..8, 1u32..12).prop_map(|(report, len)| Step::Settle { report, len }),
 		4 => (0u32..24).prop_map(|who| Step::Claim { who }),
+		2 => (any::<bool>(), 0u32..8, any::<bool>())
+			.prop_map(|(eve, epoch, lost)| Step::Lie { eve, epoch, lost }),
+		2 => (0u32..8, 0u32..8, any::<bool>())
+			.prop_map(|(epoch, contributors, lie)| Step::ReportFor { epoch, contributors, lie }),
+		3 => (0usize..8).prop_map(|report| Step::Dispute { report }),
+		2 => (0usize..8).prop_map(|report| Step::Answer { report }),
+		2 => (0usize..8).prop_map(|report| Step::FailAudit { report }),
+		2 => (any::<bool>(), 0u32..8).prop_map(|(eve, epoch)| Step::Forfeit { eve, epoch }),
+		1 => (0u32..4).prop_map(|who| Step::Withdraw { who }),
 	]
 }
 
@@ -93,19 +129,14 @@ fn take(step: Step, books: &mut Vec<Book>) {
 			}
 		}
 		Step::Settle { report, len } => {
-			let Some(book) = books.get(report) else {
+			let Some((book, on_chain)) = standing(books, report) else {
 				return;
 			};
-			let settled = Attribution::report_of(book.provider.clone(), book.epoch)
-				.unwrap()
-				.settled;
-			let len = len.min(book.payouts.count - settled);
+			let len = len.min(book.payouts.count - on_chain.settled);
 			if len > 0 {
-				let open_at = Attribution::report_of(book.provider.clone(), book.epoch)
-					.unwrap()
-					.open_at;
-				let result = book.settle(settled, len);
-				assert_eq!(result.is_ok(), System::block_number() >= open_at);
+				let result = book.settle(on_chain.settled, len);
+				let is_open = System::block_number() >= on_chain.open_at;
+				assert_eq!(result.is_ok(), is_open && on_chain.audit.is_none());
 			}
 		}
 		Step::Claim { who } => {
@@ -114,7 +145,104 @@ fn take(step: Step, books: &mut Vec<Book>) {
 			let result = Attribution::claim(signed(alice()), who);
 			assert_eq!(result.is_ok(), credit > 0 && balance + credit >= ED);
 		}
+		Step::Lie {
+			eve: is_eve,
+			epoch,
+			lost,
+		} => {
+			let provider = if is_eve { eve() } else { bob() };
+			if let Some(book) = lie(provider, epoch, lost) {
+				if book.report().is_ok() {
+					books.push(book);
+				}
+			}
+		}
+		Step::ReportFor {
+			epoch,
+			contributors,
+			lie: is_lie,
+		} => {
+			let has_money = Attribution::pot(bob(), epoch).is_some_and(|pot| pot.net > 0);
+			if has_money {
+				let book = if is_lie {
+					lie(bob(), epoch, false).unwrap()
+				} else {
+					Book::of(bob(), epoch, contributors)
+				};
+				if book.report_for(dave()).is_ok() {
+					books.push(book);
+				}
+			}
+		}
+		Step::Dispute { report } => {
+			let Some((book, on_chain)) = standing(books, report) else {
+				return;
+			};
+			let dispute = Dispute::WrongPart {
+				part: book.part(0),
+				leaf: book.leaf(),
+				receipt: book.receipt.clone(),
+			};
+			let is_lie = book.receipt.is_some()
+				&& book.part_leaves.len() == 1
+				&& book.part_leaves[0].payee == Payee::AdapterOwner(0)
+				&& book.parts.sum > 3;
+			let in_time = on_chain.settled == 0
+				&& (System::block_number() < on_chain.open_at || on_chain.audit.is_some());
+			let result = book.dispute(carol(), dispute);
+			assert!(!is_lie || result.is_ok() == in_time, "{result:?}");
+			assert!(result.is_err() || is_lie || book.parts.sum <= 3);
+		}
+		Step::Answer { report } => {
+			if let Some((book, on_chain)) = standing(books, report) {
+				if let Some(audit) = on_chain.audit {
+					let _ = book.answer_audit(alice(), book.answer(audit.seed));
+				}
+			}
+		}
+		Step::FailAudit { report } => {
+			if let Some((book, on_chain)) = standing(books, report) {
+				let result =
+					Attribution::fail_audit(signed(carol()), book.provider.clone(), book.epoch);
+				let is_due = on_chain
+					.audit
+					.is_some_and(|audit| System::block_number() > audit.due);
+				assert_eq!(result.is_ok(), is_due);
+			}
+		}
+		Step::Forfeit { eve: is_eve, epoch } => {
+			let provider = if is_eve { eve() } else { bob() };
+			let _ = Attribution::forfeit(signed(carol()), provider, epoch);
+		}
+		Step::Withdraw { who } => {
+			let credit = Attribution::credit(payee(who));
+			let money = Attribution::withdraw_credit(&payee(who));
+			assert_eq!(money.peek(), credit);
+			// Whoever collects it puts it somewhere.
+			assert!(Balances::resolve(&alice(), money).is_ok());
+		}
 	}
+}
+
+/// A report that stands as it was made.
+fn standing(books: &[Book], at: usize) -> Option<(&Book, Report)> {
+	let book = books.get(at)?;
+	let on_chain = book.on_chain()?;
+	(on_chain.payouts == book.payouts && on_chain.receipts == book.receipts)
+		.then_some((book, on_chain))
+}
+
+/// A report that pays everything to an adapter's owner, or that knows of no receipts.
+fn lie(provider: AccountId, epoch: EpochIndex, lost: bool) -> Option<Book> {
+	let pot = Attribution::pot(provider.clone(), epoch).filter(|pot| pot.net > 0)?;
+	if lost {
+		return Some(Book::lost(provider, epoch));
+	}
+	let leaf = PayoutLeaf {
+		payee: Payee::AdapterOwner(0),
+		amount: pot.net,
+	};
+	Some(Book::with_leaves(provider, epoch, vec![leaf]))
 }
 
 proptest! {
@@ -123,6 +251,7 @@ proptest! {
 	#[test]
 	fn any_sequence_should_keep_the_invariants_and_every_unit(
 		poor in any::<bool>(),
+		audited in any::<bool>(),
 		steps in prop::collection::vec(step(), 1..60),
 	) {
 		ExtBuilder.build_and_execute(|| {
@@ -132,6 +261,10 @@ proptest! {
 					assert_ok!(Balances::transfer_all(signed(who), alice(), false));
 				}
 			}
+			if audited {
+				AuditRate::set(&600_000);
+			}
+			ReportDeadline::set(&2);
 			let before = (all_money(), Balances::total_issuance());
 			let mut books = Vec::new();
 			for step in steps {
@@ -139,13 +272,35 @@ proptest! {
 				Attribution::do_try_state().unwrap();
 			}
 			// Settle and claim all that can be.
+			AuditRate::set(&0);
 			end_epoch();
+			for report in 0..books.len() {
+				take(Step::Answer { report }, &mut books);
+			}
 			for provider in [bob(), eve()] {
 				for epoch in 0..Attribution::epoch().index {
 					take(
 						Step::Report { eve: provider == eve(), epoch, contributors: 3 },
 						&mut books,
 					);
+				}
+			}
+			for _ in 0..2 {
+				pass(AuditPeriod::get() + 1);
+				for report in 0..books.len() {
+					take(Step::FailAudit { report }, &mut books);
+				}
+			}
+			for report in 0..books.len() {
+				take(Step::Settle { report, len: u32::MAX }, &mut books);
+			}
+			for provider in [bob(), eve()] {
+				for epoch in 0..Attribution::epoch().index {
+					take(
+						Step::Report { eve: provider == eve(), epoch, contributors: 3 },
+						&mut books,
+					);
+					pass(1);
 				}
 			}
 			pass(DisputeWindow::get());
@@ -163,8 +318,10 @@ proptest! {
 				ED + totals.credited - totals.claimed
 			);
 			// What changed in all balances together is what was burnt, and that was booked.
-			assert_eq!(before.0 - all_money(), totals.burnt);
-			assert_eq!(before.1 - Balances::total_issuance(), totals.burnt);
+			let burnt = totals.burnt + burnt_by_slashing();
+			assert_eq!(before.0 - all_money(), burnt);
+			assert_eq!(before.1 - Balances::total_issuance(), burnt);
+			assert_eq!(Attribution::at_risk(&bob()) + Attribution::at_risk(&eve()), 0);
 		});
 	}
 }

@@ -25,7 +25,18 @@ fn settling_a_full_batch_should_fit_one_block() {
 }
 
 #[test]
+fn the_largest_dispute_should_fit_one_block() {
+	// Two texts of a MiB each and what leads to them.
+	let bytes = 2 * openledger_primitives::dispute::MAX_TEXT + 100_000;
+	let weight = <() as WeightInfo>::dispute(bytes);
+	assert!(weight.ref_time() < NORMAL_REF_TIME / 4, "{weight:?}");
+	assert!(<() as WeightInfo>::answer_audit().ref_time() < NORMAL_REF_TIME / 20);
+	assert!(<() as WeightInfo>::draw_audits(128).ref_time() < NORMAL_REF_TIME / 20);
+}
+
+#[test]
 fn weights_should_grow_with_the_input() {
+	assert!(<() as WeightInfo>::dispute(2).all_gte(<() as WeightInfo>::dispute(1)));
 	let one = <() as WeightInfo>::settle(1);
 	assert!(<() as WeightInfo>::settle(2).all_gte(one));
 	assert_ne!(<() as WeightInfo>::settle(2), one);
@@ -38,8 +49,9 @@ fn beginning_an_epoch_should_weigh_more_than_any_other_block() {
 		let quiet = Attribution::on_initialize(9);
 		System::set_block_number(10);
 		let busy = Attribution::on_initialize(10);
-		assert_eq!(quiet, <() as WeightInfo>::on_initialize());
-		assert_eq!(busy, <() as WeightInfo>::begin_epoch());
+		let no_draws = <() as WeightInfo>::draw_audits(0);
+		assert_eq!(quiet, <() as WeightInfo>::on_initialize() + no_draws);
+		assert_eq!(busy, <() as WeightInfo>::begin_epoch() + no_draws);
 		assert!(busy.all_gte(quiet) && busy != quiet);
 	})
 }

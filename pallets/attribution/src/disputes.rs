@@ -1,0 +1,282 @@
+//! What happens to reports that are wrong, that are audited, or that nobody makes.
+
+use crate::{impls::add, *};
+use frame::traits::{
+	fungible::hold::{Balanced as _, Inspect as _},
+	Imbalance,
+};
+use openledger_primitives::{
+	dispute::{NotProven, ReportFacts},
+	fees::{part, scale},
+	merkle, PartLeaf, ReceiptLeaf, PARTS,
+};
+
+impl<T: Config> Pallet<T> {
+	/// Who reported a provider's epoch, and the receipts it committed to.
+	pub fn reported(provider: &AccountId, epoch: EpochIndex) -> Option<(AccountId, Commitment)> {
+		let report = Reports::<T>::get(provider, epoch)?;
+		Some((report.reporter, report.receipts))
+	}
+
+	pub(crate) fn do_dispute(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		dispute: &Dispute,
+	) -> DispatchResult {
+		let report = Reports::<T>::get(&provider, epoch).ok_or(Error::<T>::NotReported)?;
+		let now = T::BlockNumberProvider::current_block_number();
+		let unsettled = report.settled == 0 && report.payouts.count > 0;
+		ensure!(
+			unsettled && (now < report.open_at || report.audit.is_some()),
+			Error::<T>::DisputeTooLate
+		);
+		let facts = Self::facts(&provider, epoch, &report)?;
+		let fault = dispute
+			.check(&facts, &T::Facts::default())
+			.map_err(Self::refusal)?;
+		Self::remove_report(who, provider, epoch, report, fault);
+		Ok(())
+	}
+
+	pub(crate) fn do_answer_audit(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		answer: &AuditAnswer,
+	) -> DispatchResult {
+		let mut report = Reports::<T>::get(&provider, epoch).ok_or(Error::<T>::NotReported)?;
+		let audit = report.audit.take().ok_or(Error::<T>::NoAudit)?;
+		let facts = Self::facts(&provider, epoch, &report)?;
+		answer
+			.check(audit.seed, &facts, &T::Facts::default())
+			.map_err(Self::refusal)?;
+		Reports::<T>::insert(&provider, epoch, report);
+		Self::deposit_event(Event::AuditPassed {
+			provider,
+			epoch,
+			by: who,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_fail_audit(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+	) -> DispatchResult {
+		let mut report = Reports::<T>::get(&provider, epoch).ok_or(Error::<T>::NotReported)?;
+		let audit = report.audit.as_mut().ok_or(Error::<T>::NoAudit)?;
+		let now = T::BlockNumberProvider::current_block_number();
+		ensure!(now > audit.due, Error::<T>::AuditNotDue);
+		if audit.missed || report.reporter != provider {
+			Self::remove_report(who, provider, epoch, report, Fault::AuditFailed);
+			return Ok(());
+		}
+		let due = now
+			.checked_add(T::AuditPeriod::get())
+			.ok_or(ArithmeticError::Overflow)?;
+		audit.missed = true;
+		audit.due = due;
+		Reports::<T>::insert(&provider, epoch, report);
+		T::Penalty::jail(&provider);
+		Self::deposit_event(Event::AuditMissed {
+			provider,
+			epoch,
+			due,
+		});
+		Ok(())
+	}
+
+	pub(crate) fn do_forfeit(provider: AccountId, epoch: EpochIndex) -> DispatchResult {
+		let pot = Pots::<T>::get(&provider, epoch).ok_or(Error::<T>::NoPot)?;
+		ensure!(
+			!Reports::<T>::contains_key(&provider, epoch),
+			Error::<T>::AlreadyReported
+		);
+		let since = Disproved::<T>::get(&provider, epoch).map_or(epoch, |removed| removed.since);
+		ensure!(
+			Self::epochs_since(since) > T::ReportDeadline::get().saturating_mul(2),
+			Error::<T>::TooEarlyToForfeit
+		);
+		let now = T::BlockNumberProvider::current_block_number();
+		// What the provider could have reported, had it lost its receipts: all goes to the treasury.
+		let amount = pot.net;
+		let payee = Payee::Treasury;
+		let receipt = ReceiptLeaf {
+			receipt: Hash::zero(),
+			paid: pot.licence,
+		};
+		let part = PartLeaf {
+			payee,
+			receipt: 0,
+			amount,
+		};
+		let (parts, payouts) = if amount > 0 {
+			(only(part.node()), only(PayoutLeaf { payee, amount }.node()))
+		} else {
+			Default::default()
+		};
+		let report = Report {
+			receipts: only(receipt.node()),
+			parts,
+			payouts,
+			terms: pot.terms,
+			reporter: T::Treasury::get(),
+			deposit: 0,
+			reported_at: now,
+			open_at: now,
+			audit: None,
+			settled: payouts.count,
+			paid: amount,
+		};
+		Reports::<T>::insert(&provider, epoch, report);
+		Disproved::<T>::remove(&provider, epoch);
+		Self::credit_to(&T::Treasury::get(), amount);
+		Totals::<T>::mutate(|totals| add(&mut totals.settled, amount));
+		Self::secure(&provider, amount);
+		T::Penalty::jail(&provider);
+		Self::deposit_event(Event::Forfeited {
+			provider,
+			epoch,
+			amount,
+		});
+		Ok(())
+	}
+
+	/// Draws audits from the reports whose turn it is. Returns how many reports there were.
+	pub(crate) fn draw_audits() -> u32 {
+		let now = T::BlockNumberProvider::current_block_number();
+		let mut count: u32 = 0;
+		for (provider, epoch) in ToDraw::<T>::take(now) {
+			count = count.saturating_add(1);
+			// It may have been removed, or removed and made anew, since.
+			let Some(mut report) = Reports::<T>::get(&provider, epoch).filter(|report| {
+				report.reported_at.checked_add(T::AuditDelay::get()) == Some(now)
+					&& report.audit.is_none()
+			}) else {
+				continue;
+			};
+			let seed = T::Randomness::random(&(b"audit", &provider, epoch).encode());
+			if !is_drawn(&seed, T::AuditRate::get()) {
+				continue;
+			}
+			let due = now.saturating_add(T::AuditPeriod::get());
+			report.audit = Some(Audit {
+				seed,
+				due,
+				missed: false,
+			});
+			Reports::<T>::insert(&provider, epoch, report);
+			Self::deposit_event(Event::AuditDrawn {
+				provider,
+				epoch,
+				seed,
+				due,
+			});
+		}
+		count
+	}
+
+	/// Removes a report with `fault`, punishes who made it, and rewards `by`, who showed it.
+	fn remove_report(
+		by: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		report: Report,
+		fault: Fault,
+	) {
+		Reports::<T>::remove(&provider, epoch);
+		let since = CurrentEpoch::<T>::get().index;
+		Disproved::<T>::mutate(&provider, epoch, |removed| {
+			let times = removed.map_or(0, |removed| removed.times);
+			*removed = Some(Removed {
+				times: times.saturating_add(1),
+				since,
+			});
+		});
+		let penalty = if report.reporter == provider {
+			let by_value = scale(
+				report.payouts.sum,
+				T::SlashFactor::get().into(),
+				PARTS.into(),
+			)
+			.unwrap_or(Balance::MAX);
+			let slashed = T::Penalty::slash(&provider, by_value.max(T::MinSlash::get()));
+			T::Penalty::jail(&provider);
+			slashed
+		} else {
+			let reason = HoldReason::Report.into();
+			if T::Currency::balance_on_hold(&reason, &report.reporter) < report.deposit {
+				defensive!("the deposit of a report is not on hold");
+			}
+			T::Currency::slash(&reason, &report.reporter, report.deposit).0
+		};
+		let slashed = penalty.peek();
+		let share = part(slashed, T::DisputerShare::get()).unwrap_or_default();
+		let (to_disputer, to_burn) = penalty.split(share);
+		// A dropped credit leaves the issuance.
+		drop(to_burn);
+		let reward = Self::keep(to_disputer);
+		Self::credit_to(&by, reward);
+		Self::deposit_event(Event::ReportRemoved {
+			provider,
+			epoch,
+			reporter: report.reporter,
+			by,
+			fault,
+			receipts: report.receipts,
+			parts: report.parts,
+			payouts: report.payouts,
+			slashed,
+			reward,
+		});
+	}
+
+	/// What disputes and audits of a report are judged by.
+	fn facts(
+		provider: &AccountId,
+		epoch: EpochIndex,
+		report: &Report,
+	) -> Result<ReportFacts, DispatchError> {
+		Ok(ReportFacts {
+			provider: provider.clone(),
+			epoch,
+			reporter: report.reporter.clone(),
+			receipts: report.receipts,
+			parts: report.parts,
+			payouts: report.payouts,
+			terms: TermsOf::<T>::get(report.terms).ok_or(Error::<T>::FactUnknown)?,
+		})
+	}
+
+	fn refusal(reason: NotProven) -> DispatchError {
+		match reason {
+			NotProven::Opening(_) => Error::<T>::InvalidOpening.into(),
+			NotProven::Preimage => Error::<T>::WrongPreimage.into(),
+			NotProven::Unrelated => Error::<T>::Unrelated.into(),
+			NotProven::Unknown => Error::<T>::FactUnknown.into(),
+			NotProven::Holds => Error::<T>::ReportHolds.into(),
+			NotProven::Overflow => ArithmeticError::Overflow.into(),
+		}
+	}
+}
+
+/// The tree of one leaf.
+fn only(leaf: merkle::Node) -> Commitment {
+	Commitment {
+		root: leaf.hash,
+		sum: leaf.sum,
+		count: 1,
+	}
+}
+
+/// Whether `seed` falls into `rate` parts per million. The draws of leaves hash the seed again, so they
+/// are independent of this.
+fn is_drawn(seed: &Hash, rate: u32) -> bool {
+	let (start, _) = seed.as_fixed_bytes().split_at(8);
+	let number = start
+		.iter()
+		.fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
+	number % u64::from(PARTS) < u64::from(rate)
+}
