@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-	Attribution, attributionDigest, connect, connectWallet, eventOf, explain, isEvent, isOpenLedgerError, MerkleProof, OPEN, partNode, parts,
+	Attribution, attributionDigest, connect, connectWallet, eventOf, explain, formatOpen, isEvent, isOpenLedgerError, MerkleProof, OPEN, partNode, parts,
 	payoutNode, PayoutLeaf, payouts, readReceiptDetail, Receipt, receiptDigest, receiptNode, recordsTree, signVoucher, splitRedemption, Tree,
-	verifyVoucher, wallets, ZERO, type Block, type Hex,
+	verifyVoucher, Voucher, wallets, ZERO, type Block, type Hex, type MultiSignature,
 } from '../src/index.js';
 import { fakeWallet, live } from './live.js';
+import { loadPage } from './page.js';
 
 const hash = (byte: number): Hex => `0x${byte.toString(16).padStart(2, '0').repeat(32)}`;
 const fails = (code: string, message = /./) => (error: unknown): boolean => isOpenLedgerError(error, code) && message.test(error.message);
@@ -222,6 +223,34 @@ test('the whole way of the money', { timeout: 300_000 }, async (t) => {
 		assert.equal(await ledger.at(claimed.block).attribution.credit(charlie.address), 0n);
 	});
 
+	await t.test('the example page should open a channel, sign a voucher and claim', async (t) => {
+		(globalThis as { injectedWeb3?: object }).injectedWeb3 = { fake: fakeWallet(dave, ledger.api.registry) };
+		const { page, close } = await loadPage();
+		t.after(close);
+		page('node').value = chain.url;
+		await page('claim').click();
+		assert.equal(page('status').textContent, 'Connect a wallet first.');
+		await page('connect').click();
+		assert.equal(page('status').textContent, '');
+		assert.equal(page('account').value, dave.address);
+		assert.equal(page('provider').value, bob.address);
+		const credit = await ledger.attribution.credit(dave.address);
+		assert.equal(page('earned').textContent, `${formatOpen(credit)} OPEN can be claimed`);
+		await page('open').click();
+		assert.match(page('status').textContent, /^Channel \d+ is open since block \d+\.$/);
+		assert.equal((await ledger.channels.channel(BigInt(page('channel').value)))?.escrow, 10n * OPEN);
+		await page('sign').click();
+		const { voucher, signature } = JSON.parse(page('voucher').textContent) as { voucher: unknown; signature: MultiSignature };
+		assert.ok(await verifyVoucher({ voucher: Voucher.fromJson(voucher), signature }, dave.address));
+		page('amount').value = 'much';
+		await page('sign').click();
+		assert.match(page('status').textContent, /`much` is no amount of OPEN/);
+		await page('claim').click();
+		assert.equal(page('status').textContent, `Claimed ${formatOpen(credit)} OPEN.`);
+		await page('claim').click();
+		assert.match(page('status').textContent, /^Attribution\.NothingToClaim: /);
+	});
+
 	await t.test('a batch should do all or nothing', async () => {
 		const good = ledger.transfer({ to: charlie.address, amount: OPEN });
 		const bad = ledger.channels.thaw(channel);
@@ -233,7 +262,7 @@ test('the whole way of the money', { timeout: 300_000 }, async (t) => {
 	});
 
 	await t.test('mistakes should be named', async () => {
-		await assert.rejects(ledger.channels.topUp({ channel: channel + 1n, amount: OPEN }).send(eve, quick), fails('Channels.UnknownChannel'));
+		await assert.rejects(ledger.channels.topUp({ channel: channel + 1_000n, amount: OPEN }).send(eve, quick), fails('Channels.UnknownChannel'));
 		await assert.rejects(ledger.transfer({ to: eve.address, amount: OPEN }).send(pair('//Nobody'), quick), fails('cannot-pay-fee'));
 		await assert.rejects(ledger.transfer({ to: eve.address, amount: 10n ** 26n }).send(eve, quick), fails('Token.FundsUnavailable'));
 		assert.throws(() => ledger.transfer({ to: 'nobody', amount: OPEN }), fails('bad-argument'));
