@@ -27,6 +27,9 @@ if [ -f tests/js/package.json ]; then
 	(cd tests/js && npm ci --no-audit --no-fund && node --test)
 fi
 
+heading "sdk tests"
+(cd sdk && npm ci --no-audit --no-fund --ignore-scripts && npm test)
+
 heading "the whole way, with little training: the demo"
 demo=$(mktemp -d)
 trap 'rm -rf "$demo"' EXIT
