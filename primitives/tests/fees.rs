@@ -169,13 +169,13 @@ fn a_pot_without_earnings_should_not_be_payable() {
 
 #[test]
 fn earnings_that_do_not_sum_to_the_licence_money_should_not_be_payable() {
-	let earning = Earning {
+	let earnings = [Earning {
 		paid: 10,
 		base: Some(0),
 		adapter: None,
-	};
-	assert_eq!(parts(11, 9, &[earning.clone()], &Terms::default()), None);
-	assert_eq!(parts(9, 9, &[earning], &Terms::default()), None);
+	}];
+	assert_eq!(parts(11, 9, &earnings, &Terms::default()), None);
+	assert_eq!(parts(9, 9, &earnings, &Terms::default()), None);
 }
 
 #[test]

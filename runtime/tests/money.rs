@@ -9,8 +9,8 @@ use frame_support::{
 	traits::{fungible::Inspect, Hooks},
 };
 use openledger_primitives::{
-	algorithm, merkle, Commitment, Hash, PartLeaf, Payee, PayoutLeaf, Rate, ReceiptLeaf, SignedVoucher,
-	Voucher,
+	algorithm, merkle, Commitment, Hash, PartLeaf, Payee, PayoutLeaf, Rate, ReceiptLeaf,
+	SignedVoucher, Voucher,
 };
 use openledger_runtime::{
 	accounts, currency::*, AccountId, Attribution, Balances, Channels, Datanets, Models, Providers,

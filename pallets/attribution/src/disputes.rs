@@ -278,5 +278,7 @@ fn is_drawn(seed: &Hash, rate: u32) -> bool {
 	let number = start
 		.iter()
 		.fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
-	number % u64::from(PARTS) < u64::from(rate)
+	number
+		.checked_rem(u64::from(PARTS))
+		.is_some_and(|drawn| drawn < u64::from(rate))
 }
