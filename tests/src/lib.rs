@@ -1,8 +1,10 @@
-//! A small network of real processes for whole-system tests: a development node, a worker, a gateway.
+//! Networks of real processes for whole-system tests: a development node with a worker and a gateway,
+//! or several validators.
 //!
 //! The programs come from `OPENLEDGER_BIN_DIR`, else from the folder this test was built into; build
 //! them first with `scripts/build.sh`. Every process is killed when its handle is dropped.
 
+pub mod net;
 pub mod process;
 pub mod service;
 
