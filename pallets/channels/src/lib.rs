@@ -265,7 +265,7 @@ pub mod pallet {
 	/// Why a call was refused.
 	#[pallet::error]
 	pub enum Error<T> {
-		/// The provider is not registered, or is leaving. Choose one that is active.
+		/// The provider is not registered, is jailed, or is leaving. Choose one that is active.
 		#[codec(index = 0)]
 		ProviderNotActive,
 		/// The escrow is below the least a channel is opened with. Put in at least `MinEscrow`.

@@ -10,7 +10,7 @@ pub type CreditOf<T> = fungible::Credit<AccountId, <T as crate::Config>::Currenc
 
 /// Tells who may be paid through a channel, and who acts for them.
 pub trait ProviderInspect {
-	/// Whether `provider` is registered and has not left.
+	/// Whether `provider` is registered and takes work: it is neither jailed nor leaving.
 	fn is_active(provider: &AccountId) -> bool;
 
 	/// The provider whose hot key this is.

@@ -2,7 +2,18 @@
 
 use crate as pallet_providers;
 use crate::*;
-use frame::{testing_prelude::*, traits::fungible::InspectHold};
+use frame::{
+	deps::{
+		frame_support::{
+			pallet_prelude::{TransactionSource, TransactionValidityError},
+			traits::Authorize,
+		},
+		sp_core::{sr25519, Pair},
+	},
+	testing_prelude::*,
+	traits::fungible::InspectHold,
+};
+use openledger_primitives::Heartbeat;
 
 type Block = frame_system::mocking::MockBlockU32<Test>;
 
@@ -101,9 +112,48 @@ pub fn pauper() -> AccountId {
 	AccountId::new([3; 32])
 }
 
-/// A hot key told from others by `seed`.
+/// The key pair of a machine told from others by `seed`.
+pub fn machine(seed: u8) -> sr25519::Pair {
+	sr25519::Pair::from_seed(&[seed; 32])
+}
+
+/// The hot key of that machine.
 pub fn hot_key(seed: u8) -> AccountId {
-	AccountId::new([100 + seed; 32])
+	machine(seed).public().into()
+}
+
+/// Sends a heartbeat of `provider`, signed by the machine of `seed`, as the transaction pool and then
+/// a block would.
+pub fn send_heartbeat(
+	provider: AccountId,
+	at: BlockNumber,
+	seed: u8,
+) -> Result<(), TransactionValidityError> {
+	let beat = Heartbeat {
+		genesis: System::block_hash(0),
+		provider: provider.clone(),
+		at,
+	};
+	let signature = machine(seed).sign(beat.digest().as_bytes()).into();
+	send_signed_heartbeat(provider, at, signature)
+}
+
+/// The same with any signature.
+pub fn send_signed_heartbeat(
+	provider: AccountId,
+	at: BlockNumber,
+	signature: MultiSignature,
+) -> Result<(), TransactionValidityError> {
+	let call = Call::<Test>::heartbeat {
+		provider,
+		at,
+		signature,
+	};
+	call.authorize(TransactionSource::External)
+		.expect("heartbeats are let in by themselves")?;
+	let origin = frame_system::RawOrigin::Authorized.into();
+	assert_ok!(RuntimeCall::Providers(call).dispatch(origin));
+	Ok(())
 }
 
 pub fn signed(who: AccountId) -> RuntimeOrigin {

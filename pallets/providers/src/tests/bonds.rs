@@ -21,6 +21,7 @@ enum Act {
 	Jail,
 	Unjail,
 	SetQuote(Balance),
+	Heartbeat { hot_key: u8, age: BlockNumber },
 	Wait(BlockNumber),
 }
 
@@ -35,6 +36,7 @@ fn act() -> impl Strategy<Value = Act> {
 		1 => Just(Act::Jail),
 		2 => Just(Act::Unjail),
 		3 => (0..2 * MAX_RATE).prop_map(Act::SetQuote),
+		4 => (0u8..4, 0u32..12).prop_map(|(hot_key, age)| Act::Heartbeat { hot_key, age }),
 		4 => (0u32..25).prop_map(Act::Wait),
 	]
 }
@@ -56,6 +58,13 @@ fn perform(who: AccountId, act: Act) -> Result<Balance, DispatchError> {
 		Act::Withdraw => Providers::withdraw_bond(origin),
 		Act::Unjail => Providers::unjail(origin),
 		Act::SetQuote(output) => Providers::set_quote(origin, Rate { output, ..RATE }),
+		Act::Heartbeat { hot_key, age } => {
+			let at = System::block_number().saturating_sub(age);
+			let last = Providers::last_seen(who.clone());
+			send_heartbeat(who.clone(), at, hot_key)
+				.map_err(|_| DispatchError::Other("not let in"))
+				.inspect(|()| assert!(last.unwrap() + HeartbeatPeriod::get() <= at))
+		}
 		Act::Slash(amount) => return Ok(Providers::slash_bond(&who, amount).peek()),
 		Act::Jail => {
 			Providers::jail(&who);

@@ -8,25 +8,11 @@ use frame::{
 			pallet_prelude::{InvalidTransaction, TransactionSource, TransactionValidityError},
 			traits::Authorize,
 		},
-		sp_core::{sr25519, Pair},
+		sp_core::Pair,
 	},
 	testing_prelude::{assert_noop, assert_ok},
 };
 use openledger_primitives::Heartbeat;
-
-/// The key of Alice's machine.
-fn machine() -> sr25519::Pair {
-	sr25519::Pair::from_seed(&[7; 32])
-}
-
-/// Registers Alice with [`machine`]'s key.
-fn register_machine() {
-	register(alice(), 1);
-	assert_ok!(Providers::set_hot_key(
-		signed(alice()),
-		machine().public().into()
-	));
-}
 
 fn beat(at: BlockNumber) -> Heartbeat {
 	Heartbeat {
@@ -37,30 +23,12 @@ fn beat(at: BlockNumber) -> Heartbeat {
 }
 
 fn signature(beat: &Heartbeat) -> MultiSignature {
-	machine().sign(beat.digest().as_bytes()).into()
+	machine(1).sign(beat.digest().as_bytes()).into()
 }
 
-/// Sends a heartbeat as the transaction pool and then a block would.
-fn send(
-	provider: AccountId,
-	at: BlockNumber,
-	signature: MultiSignature,
-) -> Result<(), TransactionValidityError> {
-	let call = Call::<Test>::heartbeat {
-		provider,
-		at,
-		signature,
-	};
-	call.authorize(TransactionSource::External)
-		.expect("heartbeats are let in by themselves")?;
-	let origin = frame_system::RawOrigin::Authorized.into();
-	assert_ok!(RuntimeCall::Providers(call).dispatch(origin));
-	Ok(())
-}
-
-/// Sends one that says what it should, signed by [`machine`].
+/// Sends one that says what it should, signed by Alice's machine.
 fn send_good(at: BlockNumber) -> Result<(), TransactionValidityError> {
-	send(alice(), at, signature(&beat(at)))
+	send_heartbeat(alice(), at, 1)
 }
 
 fn refused(invalid: InvalidTransaction) -> Result<(), TransactionValidityError> {
@@ -70,7 +38,7 @@ fn refused(invalid: InvalidTransaction) -> Result<(), TransactionValidityError> 
 #[test]
 fn heartbeat_should_show_that_a_machine_is_there() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		assert_eq!(Providers::last_seen(alice()), Some(1));
 		run_to(12);
 		assert_ok!(send_good(11));
@@ -85,21 +53,20 @@ fn heartbeat_should_show_that_a_machine_is_there() {
 #[test]
 fn heartbeat_should_need_no_money() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		let issuance = Balances::total_issuance();
 		run_to(11);
 		assert_ok!(send_good(11));
 		assert_eq!(Balances::total_issuance(), issuance);
 		assert_eq!(Balances::free_balance(alice()), ENDOWMENT - MIN_BOND);
-		let hot_key: AccountId = machine().public().into();
-		assert!(!System::account_exists(&hot_key));
+		assert!(!System::account_exists(&hot_key(1)));
 	});
 }
 
 #[test]
 fn silence_should_only_be_noticed() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		run_to(1 + 3 * HeartbeatPeriod::get());
 		assert!(Providers::is_alive(alice()));
 		run_to(2 + 3 * HeartbeatPeriod::get());
@@ -114,7 +81,7 @@ fn silence_should_only_be_noticed() {
 #[test]
 fn who_takes_no_work_should_not_be_alive() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		Providers::jail(&alice());
 		assert!(!Providers::is_alive(alice()));
 		assert!(!Providers::is_alive(bob()));
@@ -147,7 +114,7 @@ fn who_takes_no_work_should_not_be_alive() {
 #[test]
 fn heartbeat_should_be_let_in_once_in_a_period() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		run_to(10);
 		assert_eq!(send_good(10), refused(InvalidTransaction::Stale));
 		run_to(11);
@@ -164,7 +131,7 @@ fn heartbeat_should_be_let_in_once_in_a_period() {
 #[test]
 fn heartbeat_should_be_recent_and_not_from_the_future() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		run_to(40);
 		assert_eq!(send_good(41), refused(InvalidTransaction::Future));
 		assert_eq!(
@@ -178,18 +145,18 @@ fn heartbeat_should_be_recent_and_not_from_the_future() {
 #[test]
 fn a_heartbeat_should_not_be_replayed() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		run_to(20);
 		let (at, recorded) = (20, signature(&beat(20)));
-		assert_ok!(send(alice(), at, recorded.clone()));
+		assert_ok!(send_signed_heartbeat(alice(), at, recorded.clone()));
 		for block in [20, 30, 31, 1_000] {
 			run_to(block);
-			assert!(send(alice(), at, recorded.clone()).is_err());
+			assert!(send_signed_heartbeat(alice(), at, recorded.clone()).is_err());
 		}
 		// Nor when governance makes periods longer or shorter.
 		for period in [0, 1, 1_000, BlockNumber::MAX] {
 			HeartbeatPeriod::set(period);
-			assert!(send(alice(), at, recorded.clone()).is_err());
+			assert!(send_signed_heartbeat(alice(), at, recorded.clone()).is_err());
 		}
 	});
 }
@@ -197,30 +164,33 @@ fn a_heartbeat_should_not_be_replayed() {
 #[test]
 fn a_heartbeat_should_not_be_made_for_others_or_by_others() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		register(bob(), 2);
 		run_to(20);
 		let bad = refused(InvalidTransaction::BadProof);
 		let good = signature(&beat(20));
-		assert_eq!(send(bob(), 20, good.clone()), bad, "another provider's");
-		assert_eq!(send(alice(), 19, good.clone()), bad, "another block's");
+		assert_eq!(
+			send_signed_heartbeat(bob(), 20, good.clone()),
+			bad,
+			"another provider's"
+		);
+		assert_eq!(
+			send_signed_heartbeat(alice(), 19, good.clone()),
+			bad,
+			"another block's"
+		);
 		let foreign = Heartbeat {
 			genesis: Hash::repeat_byte(9),
 			..beat(20)
 		};
 		assert_eq!(
-			send(alice(), 20, signature(&foreign)),
+			send_signed_heartbeat(alice(), 20, signature(&foreign)),
 			bad,
 			"another chain's"
 		);
-		let stolen = machine();
 		assert_ok!(Providers::set_hot_key(signed(alice()), hot_key(3)));
 		assert_eq!(
-			send(
-				alice(),
-				20,
-				stolen.sign(beat(20).digest().as_bytes()).into()
-			),
+			send_signed_heartbeat(alice(), 20, signature(&beat(20))),
 			bad,
 			"a former hot key's"
 		);
@@ -230,13 +200,13 @@ fn a_heartbeat_should_not_be_made_for_others_or_by_others() {
 #[test]
 fn heartbeat_should_not_be_called_with_any_other_origin() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		run_to(20);
 		for origin in [
 			RuntimeOrigin::none(),
 			RuntimeOrigin::root(),
 			signed(alice()),
-			signed(machine().public().into()),
+			signed(hot_key(1)),
 		] {
 			assert_noop!(
 				Providers::heartbeat(origin, alice(), 20, signature(&beat(20))),
@@ -249,7 +219,7 @@ fn heartbeat_should_not_be_called_with_any_other_origin() {
 #[test]
 fn two_heartbeats_should_not_wait_for_inclusion_at_the_same_time() {
 	build_and_execute(|| {
-		register_machine();
+		register(alice(), 1);
 		run_to(20);
 		let tags = |at| {
 			let call = Call::<Test>::heartbeat {
