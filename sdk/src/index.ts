@@ -12,6 +12,7 @@ export { connect, OpenLedger, type Balance } from './chain/ledger.js';
 export { Models, type BaseRegistration } from './chain/models.js';
 export { plain, text } from './chain/plain.js';
 export { Providers } from './chain/providers.js';
+export { Stakes } from './chain/stakes.js';
 export type * from './chain/types.js';
 export { connectWallet, wallets, type WalletAccount } from './wallet.js';
 export { explain, readReceiptDetail, type Earned, type EpochPart, type Explained, type Proof as ProofState, type ReceiptDetail, type Share } from './explain.js';

@@ -1,9 +1,11 @@
 // Datanets: pools of records under one licence.
+import type { Hex } from '../protocol/codec.js';
 import type { Commitment } from '../protocol/merkle.js';
+import type { RecordProof, Vote } from '../protocol/records.js';
 import type { Call } from './call.js';
 import { Pallet, text } from './chain.js';
 import { eventOf } from './events.js';
-import type { Contribution, Curation, Datanet, EventMap, Snapshot } from './types.js';
+import type { Bond, Contribution, Curation, Datanet, EventMap, Review, Reviewer, Snapshot } from './types.js';
 
 const NAME = 'Datanets';
 
@@ -40,6 +42,61 @@ export class Datanets extends Pallet {
 		return this.chain.call(NAME, 'withdraw', { ...of }, (events) => eventOf(events, 'Datanets.Withdrawn'));
 	}
 
+	/** Changes the account that earns for a contribution, for every snapshot. Only its contributor may. */
+	setPayoutAccount(of: { datanet: number; contribution: number; payout: string }): Call<EventMap['Datanets.PayoutAccountSet']> {
+		return this.chain.call(NAME, 'setPayoutAccount', { ...of }, (events) => eventOf(events, 'Datanets.PayoutAccountSet'));
+	}
+
+	/** Returns a contribution's bond when its time is over. */
+	releaseBond(of: { datanet: number; contribution: number }): Call<EventMap['Datanets.BondReleased']> {
+		return this.chain.call(NAME, 'releaseBond', { ...of }, (events) => eventOf(events, 'Datanets.BondReleased'));
+	}
+
+	/** Proves that a contribution repeats a record of an earlier one, for a part of its bond. */
+	claimDuplicate(of: { datanet: number; original: RecordProof; duplicate: RecordProof }): Call<EventMap['Datanets.DuplicateProven']> {
+		return this.chain.call(NAME, 'claimDuplicate', { ...of }, (events) => eventOf(events, 'Datanets.DuplicateProven'));
+	}
+
+	/** Joins the panel of a Datanet that reviewers curate, or puts `stake` units more at stake there. */
+	joinPanel(of: { datanet: number; stake: bigint }): Call<EventMap['Datanets.PanelJoined']> {
+		return this.chain.call(NAME, 'joinPanel', { ...of }, (events) => eventOf(events, 'Datanets.PanelJoined'));
+	}
+
+	/** Leaves a panel, at once or when the reviews the sender votes in are concluded. */
+	leavePanel(datanet: number): Call {
+		return this.chain.call(NAME, 'leavePanel', { datanet });
+	}
+
+	/** Opens the review of a pending contribution that has none. Anyone may. */
+	openReview(of: { datanet: number; contribution: number }): Call<EventMap['Datanets.ReviewOpened']> {
+		return this.chain.call(NAME, 'openReview', { ...of }, (events) => eventOf(events, 'Datanets.ReviewOpened'));
+	}
+
+	/** Commits the sender to a vote that stays secret (see `voteCommitment`). */
+	commitVote(of: { datanet: number; contribution: number; commitment: Hex }): Call<EventMap['Datanets.VoteCommitted']> {
+		return this.chain.call(NAME, 'commitVote', { ...of }, (events) => eventOf(events, 'Datanets.VoteCommitted'));
+	}
+
+	/** Reveals the vote that the sender has committed to. */
+	revealVote(of: { datanet: number; contribution: number; vote: Vote; salt: Hex }): Call<EventMap['Datanets.VoteRevealed']> {
+		return this.chain.call(NAME, 'revealVote', { ...of }, (events) => eventOf(events, 'Datanets.VoteRevealed'));
+	}
+
+	/** Counts the votes of a review that is over. Anyone may. */
+	concludeReview(of: { datanet: number; contribution: number }): Call<EventMap['Datanets.ReviewConcluded']> {
+		return this.chain.call(NAME, 'concludeReview', { ...of }, (events) => eventOf(events, 'Datanets.ReviewConcluded'));
+	}
+
+	/** Appeals against the rejection of a contribution. Only its contributor may, once. */
+	appeal(of: { datanet: number; contribution: number }): Call<EventMap['Datanets.Appealed']> {
+		return this.chain.call(NAME, 'appeal', { ...of }, (events) => eventOf(events, 'Datanets.Appealed'));
+	}
+
+	/** Removes a contribution that was rejected and not appealed for in time. Anyone may. */
+	clearRejected(of: { datanet: number; contribution: number }): Call<EventMap['Datanets.Rejected']> {
+		return this.chain.call(NAME, 'clearRejected', { ...of }, (events) => eventOf(events, 'Datanets.Rejected'));
+	}
+
 	/** The Datanet with this id. */
 	datanet(datanet: number): Promise<Datanet | null> {
 		return this.chain.view(NAME, 'datanet', datanet);
@@ -65,6 +122,21 @@ export class Datanets extends Pallet {
 	/** A snapshot of a Datanet. */
 	snapshotAt(datanet: number, version: number): Promise<Snapshot | null> {
 		return this.chain.view(NAME, 'snapshotAt', datanet, version);
+	}
+
+	/** What a contribution has at stake. */
+	bond(datanet: number, contribution: number): Promise<Bond | null> {
+		return this.chain.view(NAME, 'bond', datanet, contribution);
+	}
+
+	/** The reviewers of a Datanet. */
+	panel(datanet: number): Promise<Reviewer[]> {
+		return this.chain.view(NAME, 'panel', datanet);
+	}
+
+	/** The review of a contribution, if one is open. */
+	review(datanet: number, contribution: number): Promise<Review | null> {
+		return this.chain.view(NAME, 'review', datanet, contribution);
 	}
 
 	/** The account that earns for a contribution, if the snapshot contains it. */

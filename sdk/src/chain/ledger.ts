@@ -9,6 +9,7 @@ import { Datanets } from './datanets.js';
 import { Models } from './models.js';
 import { plain } from './plain.js';
 import { Providers } from './providers.js';
+import { Stakes } from './stakes.js';
 
 /** An account's money, in units. */
 export interface Balance {
@@ -26,6 +27,7 @@ export class OpenLedger extends Chain {
 	readonly providers: Providers;
 	readonly channels: Channels;
 	readonly attribution: Attribution;
+	readonly stakes: Stakes;
 
 	constructor(api: ApiPromise, block?: Hex) {
 		super(api, block);
@@ -34,6 +36,7 @@ export class OpenLedger extends Chain {
 		this.providers = new Providers(this);
 		this.channels = new Channels(this);
 		this.attribution = new Attribution(this);
+		this.stakes = new Stakes(this);
 	}
 
 	/** Hash of the chain's first block: which chain it is. */

@@ -4,7 +4,7 @@ import type { Rate } from '../protocol/fees.js';
 import type { Call } from './call.js';
 import { Pallet, text } from './chain.js';
 import { eventOf } from './events.js';
-import type { Adapter, AdapterRegistration, Algorithm, BaseModel, EventMap, Model } from './types.js';
+import type { Adapter, AdapterRegistration, Algorithm, AlgorithmProposal, BaseModel, EventMap, Model } from './types.js';
 
 const NAME = 'Models';
 
@@ -39,6 +39,17 @@ export class Models extends Pallet {
 		return this.chain.call(NAME, 'retireAdapter', { adapter }, (events) => eventOf(events, 'Models.AdapterRetired'));
 	}
 
+	/** Puts an attribution algorithm forward. Holds a deposit until governance takes it up. */
+	proposeAlgorithm(of: AlgorithmProposal): Call<EventMap['Models.AlgorithmProposed']> {
+		const proposal = { ...of, name: text(of.name), uri: text(of.uri) };
+		return this.chain.call(NAME, 'proposeAlgorithm', { proposal }, (events) => eventOf(events, 'Models.AlgorithmProposed'));
+	}
+
+	/** Withdraws a proposal that governance has not taken up. */
+	withdrawAlgorithm(algorithm: number): Call<EventMap['Models.AlgorithmWithdrawn']> {
+		return this.chain.call(NAME, 'withdrawAlgorithm', { algorithm }, (events) => eventOf(events, 'Models.AlgorithmWithdrawn'));
+	}
+
 	/** The base model with this id. */
 	baseModel(base: number): Promise<BaseModel | null> {
 		return this.chain.view(NAME, 'baseModel', base);
@@ -69,5 +80,10 @@ export class Models extends Pallet {
 	/** The attribution algorithm with this id. */
 	algorithm(algorithm: number): Promise<Algorithm | null> {
 		return this.chain.view(NAME, 'algorithm', algorithm);
+	}
+
+	/** The id of the attribution algorithm that has this name and version. */
+	algorithmByName(name: string): Promise<number | null> {
+		return this.chain.view(NAME, 'algorithmByName', text(name));
 	}
 }

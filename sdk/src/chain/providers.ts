@@ -3,7 +3,7 @@ import type { Rate } from '../protocol/fees.js';
 import type { Call } from './call.js';
 import { Pallet, text } from './chain.js';
 import { eventOf } from './events.js';
-import type { EventMap, Provider, Quote } from './types.js';
+import type { EventMap, PendingQuote, Provider, Quote } from './types.js';
 
 const NAME = 'Providers';
 
@@ -15,7 +15,7 @@ export class Providers extends Pallet {
 		return this.chain.call(NAME, 'register', args, (events) => eventOf(events, 'Providers.Registered'));
 	}
 
-	/** Asks another price, in units per 1,000 tokens, under the next quote number. */
+	/** Announces another price, in units per 1,000 tokens, in force under the next quote number after the notice. */
 	setQuote(rate: Rate): Call<void> {
 		return this.chain.call(NAME, 'setQuote', { rate }, () => undefined);
 	}
@@ -45,6 +45,11 @@ export class Providers extends Pallet {
 		return this.chain.call(NAME, 'withdrawBond', {}, (events) => eventOf(events, 'Providers.Left'));
 	}
 
+	/** Takes work again after jail. */
+	unjail(): Call<EventMap['Providers.Unjailed']> {
+		return this.chain.call(NAME, 'unjail', {}, (events) => eventOf(events, 'Providers.Unjailed'));
+	}
+
 	/** The provider with this account. */
 	provider(account: string): Promise<Provider | null> {
 		return this.chain.view(NAME, 'provider', account);
@@ -59,6 +64,26 @@ export class Providers extends Pallet {
 	/** What the provider asks; `null` if it takes no work. */
 	quote(account: string): Promise<Quote | null> {
 		return this.chain.view(NAME, 'quote', account);
+	}
+
+	/** The price that a provider has announced and does not ask yet. */
+	pendingQuote(account: string): Promise<PendingQuote | null> {
+		return this.chain.view(NAME, 'pendingQuote', account);
+	}
+
+	/** What a provider asks, or once asked, under a quote number, in units per 1,000 tokens. */
+	quoteRate(account: string, quote: number): Promise<Rate | null> {
+		return this.chain.view(NAME, 'quoteRate', account, quote);
+	}
+
+	/** The block in which a provider's machine was last known to be there. */
+	lastSeen(account: string): Promise<number | null> {
+		return this.chain.view(NAME, 'lastSeen', account);
+	}
+
+	/** Whether a provider takes work and has given signs of life lately. */
+	isAlive(account: string): Promise<boolean> {
+		return this.chain.view(NAME, 'isAlive', account);
 	}
 
 	/** The provider that a hot key belongs to. */

@@ -3,10 +3,11 @@
 import type { Hex } from '../protocol/codec.js';
 import type { RedemptionSplit, Rate } from '../protocol/fees.js';
 import type { Commitment } from '../protocol/merkle.js';
+import type { Vote } from '../protocol/records.js';
 import type { Payee } from '../protocol/report.js';
 
 /** Who decides what a Datanet accepts. A newer runtime may know more ways. */
-export type Curation = 'Open' | 'Owner' | (string & {}) | Record<string, unknown>;
+export type Curation = 'Open' | 'Owner' | 'Reviewers' | (string & {});
 
 /** A pool of records under one licence. A newer runtime may add fields. */
 export interface Datanet {
@@ -27,7 +28,13 @@ export interface Datanet {
 }
 
 /** Where a contribution stands. */
-export type ContributionState = 'Pending' | { Accepted: { since: number } } | { Withdrawn: { since: number; until: number } };
+export type ContributionState =
+	| 'Pending'
+	| { Accepted: { since: number } }
+	/** By reviewers; may be appealed against before block `until`. */
+	| { Rejected: { until: number } }
+	| { Withdrawn: { since: number; until: number } }
+	| { Duplicate: { since: number; until: number; original: number } };
 
 /** Records that one contributor gave. */
 export interface Contribution {
@@ -38,6 +45,34 @@ export interface Contribution {
 	records: Commitment;
 	uri: string;
 	state: ContributionState;
+}
+
+/** What a contribution has at stake beside its storage deposit, in units. */
+export interface Bond {
+	amount: bigint;
+	/** What the reviewers of the present or the next review get. */
+	fee: bigint;
+	/** The block from which it may be taken back. */
+	freeAt: number | null;
+}
+
+/** Who has stake in a Datanet's panel. */
+export interface Reviewer {
+	account: string;
+	stake: bigint;
+	since: number;
+	/** In how many open reviews it has committed to a vote. */
+	votes: number;
+	leaving: boolean;
+}
+
+/** A review of a contribution in progress. */
+export interface Review {
+	appeal: boolean;
+	deposit: bigint;
+	commitUntil: number;
+	revealUntil: number;
+	seats: { reviewer: string; weight: bigint; ballot: 'Empty' | { Sealed: Hex } | { Open: Vote } }[];
 }
 
 /** What a Datanet contained at one moment. */
@@ -86,17 +121,35 @@ export interface Adapter extends AdapterRegistration {
 	state: 'Active' | 'Retired';
 }
 
-/** A version of an attribution algorithm. */
-export interface Algorithm {
+/** What somebody who puts an attribution algorithm forward says of it; content hashes of its files. */
+export interface AlgorithmProposal {
 	name: string;
 	spec: Hex;
-	state: 'Shadow' | 'Active' | 'Retired' | (string & {});
+	vectors: Hex;
+	schema: Hex;
+	/** Where the three files are found. */
+	uri: string;
+}
+
+/** A version of an attribution algorithm. A newer runtime says more, as in {@link AlgorithmProposal}. */
+export interface Algorithm extends Partial<AlgorithmProposal> {
+	name: string;
+	spec: Hex;
+	/** Who put it forward; `null` for one that the chain began with. */
+	proposer?: string | null;
+	state: 'Proposed' | 'Shadow' | 'Active' | 'Retired';
 }
 
 /** What a provider asks for computing. */
 export interface Quote {
 	id: number;
 	rate: Rate;
+}
+
+/** A quote that is announced and in force from block `from` on. */
+export interface PendingQuote {
+	quote: Quote;
+	from: number;
 }
 
 /** Who serves models, on what terms. */
@@ -108,7 +161,7 @@ export interface Provider {
 	/** The base models it serves. */
 	bases: number[];
 	quote: Quote;
-	state: 'Active' | { Leaving: { freeAt: number } } | (string & {}) | Record<string, unknown>;
+	state: 'Active' | { Leaving: { freeAt: number } } | { Jailed: { until: number } };
 }
 
 /** A hot key that may sign vouchers up to a limit. */
@@ -149,7 +202,7 @@ export interface LaneState {
 /** Why a voucher was not paid. */
 export type SkipReason =
 	| 'WrongChain' | 'UnknownChannel' | 'WrongGeneration' | 'LaneOutOfRange' | 'Expired' | 'LifetimeTooLong' | 'BadSignature'
-	| 'Stale' | 'NotMonotone' | 'EscrowEmpty' | 'DelegateLimit' | 'NotProvider' | (string & {});
+	| 'Stale' | 'NotMonotone' | 'EscrowEmpty' | 'DelegateLimit' | 'NotProvider' | 'BondTooSmall' | (string & {});
 
 /** A stretch of blocks whose licence money is settled together. */
 export interface Epoch {
@@ -187,6 +240,44 @@ export interface Report {
 	settled: number;
 	/** What they amounted to, in units. */
 	paid: bigint;
+	/** Who made it, where the runtime says so. */
+	reporter?: string;
+	/** What another than the provider has on hold for it, in units. */
+	deposit?: bigint;
+	/** The audit that it has yet to pass, if it was drawn for one. */
+	audit?: { seed: Hex; due: number; missed: boolean } | null;
+}
+
+/** What became of the reports of a pot that has none now. */
+export interface Removed {
+	/** How many were proven wrong. */
+	times: number;
+	/** The epoch in which the last of them was. */
+	since: number;
+}
+
+/** An account that offers to validate, and what is staked on it, in units; fractions in billionths. */
+export interface Candidate {
+	own: bigint;
+	/** All that is staked on it, its own stake too. */
+	stake: bigint;
+	commission: number;
+	/** The commission from a later session on, if it is to change. */
+	nextCommission: [commission: number, session: number] | null;
+	active: boolean;
+	delegators: number;
+}
+
+/** What one account has staked on one candidate, in units. */
+export interface Position {
+	/** Stake that earns. */
+	eligible: bigint;
+	/** Stake that earns from the session after `freshIn`. */
+	fresh: bigint;
+	freshIn: number;
+	/** What was earned and counted, and not yet claimed; `Stakes.claimable` says all. */
+	rewards: bigint;
+	unbonding: { amount: bigint; since: number; freeAt: number }[];
 }
 
 /** Where all money went that was ever redeemed, in units. */
@@ -209,12 +300,34 @@ export interface EventMap {
 	'Datanets.Rejected': { datanet: number; contribution: number; contributor: string };
 	'Datanets.Snapshotted': { datanet: number; version: number; contributions: Commitment; licence: string };
 	'Datanets.Withdrawn': { datanet: number; contribution: number; contributor: string };
+	'Datanets.PayoutAccountSet': { datanet: number; contribution: number; contributor: string; payout: string };
+	'Datanets.BondReleased': { datanet: number; contribution: number; contributor: string; amount: bigint };
+	'Datanets.DuplicateProven': {
+		datanet: number; contribution: number; contributor: string; original: number; record: Hex; claimer: string; reward: bigint; forfeited: bigint;
+	};
+	'Datanets.PanelJoined': { datanet: number; reviewer: string; stake: bigint };
+	'Datanets.PanelLeaving': { datanet: number; reviewer: string };
+	'Datanets.PanelLeft': { datanet: number; reviewer: string; stake: bigint; displacedBy: string | null };
+	'Datanets.ReviewOpened': { datanet: number; contribution: number; appeal: boolean; seats: number; commitUntil: number; revealUntil: number };
+	'Datanets.VoteCommitted': { datanet: number; contribution: number; reviewer: string; commitment: Hex };
+	'Datanets.VoteRevealed': { datanet: number; contribution: number; reviewer: string; vote: Vote; weight: bigint };
+	'Datanets.ReviewConcluded': {
+		datanet: number; contribution: number; appeal: boolean; outcome: 'Accepted' | 'Rejected' | 'Undecided'; accept: bigint; reject: bigint; seated: bigint;
+	};
+	'Datanets.ReviewCancelled': { datanet: number; contribution: number };
+	'Datanets.ReviewerPaid': { datanet: number; contribution: number; reviewer: string; amount: bigint };
+	'Datanets.ReviewerSlashed': { datanet: number; contribution: number; reviewer: string; amount: bigint };
+	'Datanets.Appealed': { datanet: number; contribution: number; contributor: string; deposit: bigint };
+	'Datanets.AppealLost': { datanet: number; contribution: number; contributor: string; deposit: bigint };
 	'Models.BaseRegistered': { base: number; owner: string; name: string; weights: Hex; tokenizer: Hex; rate: Rate };
 	'Models.AdapterRegistered': {
 		adapter: number; owner: string; name: string; base: number; weights: Hex; config: Hex; index: Hex; algorithm: number;
 		lineage: [number, number][]; rate: Rate;
 	};
 	'Models.AdapterRetired': { adapter: number; owner: string };
+	'Models.AlgorithmProposed': { algorithm: number; proposer: string; name: string; spec: Hex; vectors: Hex; schema: Hex; uri: string };
+	'Models.AlgorithmWithdrawn': { algorithm: number; proposer: string };
+	'Models.AlgorithmStateChanged': { algorithm: number; from: Algorithm['state']; to: Algorithm['state'] };
 	'Providers.Registered': { provider: string; hotKey: string; endpoint: string; bond: bigint; bases: number[]; quote: Quote };
 	'Providers.QuoteChanged': { provider: string; quote: Quote };
 	'Providers.HotKeyChanged': { provider: string; hotKey: string };
@@ -222,6 +335,11 @@ export interface EventMap {
 	'Providers.Bonded': { provider: string; bond: bigint };
 	'Providers.Leaving': { provider: string; freeAt: number };
 	'Providers.Left': { provider: string; bond: bigint };
+	'Providers.BondSlashed': { provider: string; amount: bigint; bond: bigint };
+	'Providers.Jailed': { provider: string; until: number };
+	'Providers.Unjailed': { provider: string };
+	'Providers.QuoteAnnounced': { provider: string; quote: Quote; from: number };
+	'Providers.Heartbeat': { provider: string; at: number };
 	'Channels.Opened': { channel: bigint; payer: string; provider: string; escrow: bigint; generation: number };
 	'Channels.ToppedUp': { channel: bigint; by: string; amount: bigint; escrow: bigint };
 	'Channels.DelegateSet': { channel: bigint; delegate: Delegate | null; former: Channel['former'] };
@@ -238,12 +356,36 @@ export interface EventMap {
 	'Attribution.Collected': { provider: string; epoch: number; compute: bigint; licence: bigint; split: RedemptionSplit };
 	'Attribution.Reported': {
 		provider: string; epoch: number; receipts: Commitment; parts?: Commitment; payouts: Commitment; terms: number; openAt: number;
+		reporter?: string; deposit?: bigint;
 	};
 	'Attribution.Credited': { provider: string; epoch: number; payee: Payee; account: string; amount: bigint };
 	'Attribution.Unpayable': { provider: string; epoch: number; payee: Payee; amount: bigint };
 	'Attribution.Settled': { provider: string; epoch: number; paid: bigint };
 	'Attribution.Claimed': { account: string; amount: bigint };
 	'Attribution.Deferred': { account: string; amount: bigint };
+	'Attribution.ReportRemoved': {
+		provider: string; epoch: number; reporter: string; by: string; fault: string; receipts: Commitment; parts: Commitment; payouts: Commitment;
+		slashed: bigint; reward: bigint;
+	};
+	'Attribution.AuditDrawn': { provider: string; epoch: number; seed: Hex; due: number };
+	'Attribution.AuditPassed': { provider: string; epoch: number; by: string };
+	'Attribution.AuditMissed': { provider: string; epoch: number; due: number };
+	'Attribution.Forfeited': { provider: string; epoch: number; amount: bigint };
+	'Stakes.Bonded': { candidate: string; amount: bigint; commission: number };
+	'Stakes.Staked': { candidate: string; staker: string; amount: bigint; stake: bigint };
+	'Stakes.Unbonding': { candidate: string; staker: string; amount: bigint; freeAt: number };
+	'Stakes.Withdrawn': { candidate: string; staker: string; amount: bigint };
+	'Stakes.Claimed': { candidate: string; staker: string; amount: bigint };
+	'Stakes.Validating': { candidate: string; commission: number; from: number };
+	'Stakes.Chilled': { candidate: string };
+	'Stakes.Jailed': { validator: string; offence: number; until: number };
+	'Stakes.Unjailed': { validator: string };
+	'Stakes.Seized': { id: number; offender: string; offence: number; fraction: number; amount: bigint; applyAt: number };
+	'Stakes.Slashed': { id: number; offender: string; amount: bigint };
+	'Stakes.SlashCancelled': { id: number; offender: string; amount: bigint };
+	'Stakes.Shared': { session: number; amount: bigint; left: bigint };
+	'Stakes.Earned': { validator: string; session: number; amount: bigint; commission: bigint };
+	'Stakes.Elected': { session: number; validators: number; fallback: number };
 	'Balances.Transfer': { from: string; to: string; amount: bigint };
 	'Balances.Burned': { who: string; amount: bigint };
 	'TransactionPayment.TransactionFeePaid': { who: string; actualFee: bigint; tip: bigint };

@@ -1,8 +1,9 @@
 // The records of a contribution, and the proof that an answer quotes one.
-import { u8aEq } from '@polkadot/util';
+import { u8aConcat, u8aEq, u8aToHex } from '@polkadot/util';
+import { decodeAddress } from '@polkadot/util-crypto';
 import { OpenLedgerError } from '../errors.js';
-import { hash, struct, u32, type Codec, type Hex } from './codec.js';
-import { contentHash } from './hash.js';
+import { hash, struct, u32, variant, type Codec, type Hex } from './codec.js';
+import { contentHash, structuredHash } from './hash.js';
 import { Commitment, leaf, Tree, verifyLeaf, type Node } from './merkle.js';
 import type { Span } from './receipt.js';
 
@@ -38,6 +39,31 @@ export const contributionNode = (value: ContributionLeaf): Node => leaf(Contribu
 
 /** The tree over a contribution's records, in their order: what `contribute` commits to. */
 export const recordsTree = (texts: readonly string[]): Tree => new Tree(texts.map((text) => recordNode(recordLeaf(text))));
+
+/** Proof that a contribution contains a record. */
+export interface RecordProof {
+	contribution: number;
+	/** The record's position in it. */
+	index: number;
+	leaf: RecordLeaf;
+	proof: Node[];
+}
+
+/** What a reviewer says of a contribution. */
+export type Vote = 'Reject' | 'Accept';
+
+export const Vote: Codec<Vote> = variant<Vote>({ Reject: [0, null], Accept: [1, null] });
+
+/**
+ * A reviewer's commitment to a vote: `sha256("openledger/review-vote/1" ‖ SCALE(datanet, contribution,
+ * reviewer, vote, salt))`. `salt` must be random and new for each vote, and kept until the vote is
+ * revealed.
+ */
+export function voteCommitment(of: { datanet: number; contribution: number; reviewer: string; vote: Vote; salt: Hex }): Hex {
+	const { datanet, contribution, reviewer, vote, salt } = of;
+	const scale = u8aConcat(u32.encode(datanet), u32.encode(contribution), decodeAddress(reviewer), Vote.encode(vote), hash.encode(salt));
+	return u8aToHex(structuredHash('openledger/review-vote/1', scale));
+}
 
 /**
  * Checks that `span` is true: that the record stands in the contribution whose records are
