@@ -190,7 +190,7 @@ fn a_vote_should_not_be_copied_by_waiting_for_others_to_reveal() {
 #[test]
 fn a_withheld_reveal_should_neither_block_the_review_nor_be_free() {
 	build_and_execute(|| {
-		let id = reviewed([20_000, 20_000, 20_000]);
+		let id = reviewed([20_001, 20_000, 20_000]);
 		let wren = contribute(bob(), id, b"a wren");
 		let [first, second, third] = reviewers();
 		for who in [first.clone(), second.clone(), third.clone()] {

@@ -201,7 +201,7 @@ fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig::with_cases(48))]
+	#![proptest_config(ProptestConfig::with_cases(32))]
 
 	#[test]
 	fn the_invariants_should_hold_where_reviewers_decide(acts in acts()) {
