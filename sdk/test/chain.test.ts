@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-	Attribution, attributionDigest, connect, connectWallet, eventOf, explain, formatOpen, isEvent, isOpenLedgerError, MerkleProof, OPEN, partNode, parts,
+	Attribution, attributionDigest, auditAnswer, connect, connectWallet, eventOf, explain, formatOpen, isEvent, isOpenLedgerError, MerkleProof, OPEN, partNode, parts,
 	payoutNode, PayoutLeaf, payouts, readReceiptDetail, Receipt, receiptDigest, receiptNode, recordsTree, signVoucher, splitRedemption, Tree,
 	verifyVoucher, Voucher, wallets, ZERO, type Block, type Hex, type MultiSignature,
 } from '../src/index.js';
@@ -154,7 +154,7 @@ test('the whole way of the money', { timeout: 300_000 }, async (t) => {
 		const attribution: Attribution = { algorithm: 0, scores: [{ datanet, contribution, weight: 65_536n }], spans: [] };
 		const common = { genesis: ledger.genesis, channel, generation: 0, lane: 0, base, tokensIn: 500, tokensOut: 500, quote: 1, compute: 5n * OPEN, licence: 3n * OPEN, request: hash(1), response: hash(2), algorithm: 0 };
 		const receipt: Receipt = { ...common, sequence: 1, adapter, index: hash(7), attribution: attributionDigest(attribution) };
-		const bare: Receipt = { ...common, sequence: 0, adapter: null, index: ZERO, attribution: attributionDigest({ algorithm: 0, scores: [], spans: [] }) };
+		const bare: Receipt = { ...common, sequence: 0, tokensIn: 1_000, tokensOut: 1_000, adapter: null, index: ZERO, attribution: attributionDigest({ algorithm: 0, scores: [], spans: [] }) };
 		const receiptLeaves = [bare, receipt].map((each) => ({ receipt: receiptDigest(each), paid: 3n * OPEN }));
 		const earnings = [
 			{ paid: 3n * OPEN, base, adapter: null, contributors: [] },
@@ -208,6 +208,13 @@ test('the whole way of the money', { timeout: 300_000 }, async (t) => {
 		const first = ledger.attribution.settle({ provider: bob.address, epoch, leaves: leaves.slice(0, 2), proof: tree.proof(0, 2) });
 		await assert.rejects(first.send(alice, quick), fails('Attribution.WindowOpen', /Attribution\.WindowOpen: \w+/));
 		await untilBlock(result.openAt);
+		// One report in some is drawn for an audit, which has to be passed before it is settled.
+		const drawn = (await ledger.attribution.reportOf(bob.address, epoch))?.audit;
+		if (drawn) {
+			const known = new Map([bare, receipt].map((each) => [receiptDigest(each), each]));
+			const answer = auditAnswer(drawn.seed, { receipts: receiptLeaves, parts: partLeaves, payouts: leaves, known });
+			await ledger.attribution.answerAudit({ provider: bob.address, epoch, answer }).send(alice, quick);
+		}
 		assert.equal((await first.send(alice, quick)).result.length, 2);
 		const rest = ledger.attribution.settle({ provider: bob.address, epoch, leaves: leaves.slice(2), proof: tree.proof(2, leaves.length - 2) });
 		const credited = (await rest.send(alice)).result;

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { u8aToHex } from '@polkadot/util';
 import {
-	acknowledge, apportion, Attribution, attributionDigest, bytesOf, contentHash, decode, isOpenLedgerError, leaf, Node, PartLeaf,
-	partNode, parts, PayoutLeaf, payoutNode, payouts, Receipt, receiptDigest, RecordLeaf, recordNode, splitRedemption, Tree, verifyRange,
-	verifyVoucher, Voucher, voucherDigest, type Codec, type Commitment, type Earning, type Hex, type MultiSignature, type Terms,
+	acknowledge, apportion, Attribution, attributionDigest, auditAnswer, auditDraw, AUDIT_LEAVES, bytesOf, contentHash, decode, isOpenLedgerError, leaf, Node, PartLeaf,
+	partNode, parts, PayoutLeaf, payoutNode, payouts, Receipt, receiptDigest, receiptNode, recordsTree, RecordLeaf, recordNode, splitRedemption, Tree, verifyLeaf, verifyRange, verifySpan,
+	verifyVoucher, Voucher, voucherDigest, ZERO, type Codec, type Commitment, type Earning, type Hex, type MultiSignature, type Terms,
 } from '../src/index.js';
 
 type Json = any;
@@ -76,6 +76,57 @@ test('trees and range proofs should be those of the vectors', () => {
 	};
 	check('records', RecordLeaf, recordNode);
 	check('payouts', PayoutLeaf, payoutNode);
+});
+
+test('an audit should be answered with the leaves that hold what was drawn', () => {
+	const terms = { protocolCut: 0, burnt: 0, baseOwner: 100_000, adapterOwner: 300_000, stakers: 100_000, data: 500_000, attributed: 0, cap: 0 };
+	const template = Receipt.fromJson(vectors('hashes').structured.receipt.value);
+	const known = new Map(Array.from({ length: 5 }, (_, sequence) => ({ ...template, sequence })).map((each) => [receiptDigest(each), each]));
+	const receipts = [...known.keys(), ZERO].map((receipt, i) => ({ receipt, paid: BigInt(i + 1) * 100n }));
+	const licence = receipts.reduce((sum, { paid }) => sum + paid, 0n);
+	const earnings = receipts.map(({ receipt, paid }) => ({ paid, base: receipt === ZERO ? null : 0, adapter: null, contributors: [] }));
+	const partLeaves = parts(licence, 1_999n, earnings, terms);
+	const leaves = { receipts, parts: partLeaves, payouts: payouts(partLeaves), known };
+	const [receiptsTree, partsTree, payoutsTree] = [new Tree(receipts.map(receiptNode)), new Tree(partLeaves.map(partNode)), new Tree(leaves.payouts.map(payoutNode))];
+	const holds = (before: bigint, sum: bigint, unit: bigint): boolean => before <= unit && unit < before + sum;
+	for (let round = 0; round < 50; round++) {
+		const seed = contentHash(`seed ${round}`);
+		const answer = auditAnswer(seed, leaves);
+		assert.equal(answer.receipts.length, AUDIT_LEAVES);
+		assert.equal(answer.parts.length, AUDIT_LEAVES);
+		answer.receipts.forEach(({ leaf: { index, leaf, proof }, receipt }, number) => {
+			const before = verifyLeaf(receiptsTree.commitment, index, receiptNode(leaf), proof);
+			assert.ok(holds(before, leaf.paid, auditDraw(seed, 'Receipts', number, licence)));
+			assert.equal(receipt ? receiptDigest(receipt) : ZERO, leaf.receipt);
+		});
+		answer.parts.forEach(({ part, payout, of }, number) => {
+			const unit = auditDraw(seed, 'Parts', number, 1_999n);
+			assert.ok(holds(verifyLeaf(partsTree.commitment, part.index, partNode(part.leaf), part.proof), part.leaf.amount, unit));
+			assert.ok(holds(verifyLeaf(payoutsTree.commitment, payout.index, payoutNode(payout.leaf), payout.proof), payout.leaf.amount, unit));
+			assert.deepEqual(payout.leaf.payee, part.leaf.payee);
+			assert.equal(of.leaf.index, part.leaf.receipt);
+		});
+	}
+	assert.throws(() => auditAnswer(contentHash('seed'), { ...leaves, known: new Map() }), (error) => isOpenLedgerError(error, 'bad-argument'));
+});
+
+test('a span should be proved by its record and refuted by any other', () => {
+	const records = ['Leek soup: two leeks.', 'Zwiebelsuppe für sechs: sechs Zwiebeln.', 'Onion soup'];
+	const tree = recordsTree(records);
+	const answer = 'Man nehme für sechs: sechs Zwiebeln!';
+	const record = records[1] ?? '';
+	const offset = (text: string): number => Buffer.from(text.slice(0, text.indexOf('für'))).length;
+	const span = {
+		datanet: 0, contribution: 0, record: contentHash(record), recordIndex: 1, recordOffset: offset(record), answerOffset: offset(answer),
+		length: Buffer.from('für sechs: sechs Zwiebeln').length, weight: 1n,
+	};
+	const check = (changed: object, text = record, proof = tree.proof(1)): string => verifySpan({ ...span, ...changed }, answer, text, tree.commitment, proof);
+	assert.equal(check({}), 'für sechs: sechs Zwiebeln');
+	for (const changed of [{ recordOffset: 0 }, { answerOffset: 0 }, { recordIndex: 0 }, { length: 100 }, { length: 0 }, { record: contentHash('else') }]) {
+		assert.throws(() => check(changed), badProof, JSON.stringify(changed));
+	}
+	assert.throws(() => check({}, `${record} `), badProof);
+	assert.throws(() => check({}, record, tree.proof(0)), badProof);
 });
 
 test('every signature of the vectors should verify for its signer and for nobody else', async () => {
