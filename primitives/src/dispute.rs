@@ -17,7 +17,8 @@
 //! | [`Misplaced`](Dispute::Misplaced) | a payout is not the sum of its payee's parts |
 //! | [`UnknownPayee`](Dispute::UnknownPayee) | a payee that does not exist |
 //! | [`FalseSpan`](Dispute::FalseSpan) | a quotation that is not in the record it names |
-//! | [`NotAcknowledged`](Dispute::NotAcknowledged) | the payer acknowledged another receipt in its place |
+//! | [`NotAcknowledged`](Dispute::NotAcknowledged) | the payer acknowledged another receipt in its place, or none there |
+//! | [`NotRedeemed`](Dispute::NotRedeemed) | what was redeemed went to the receipts that the payer acknowledged |
 //!
 //! Sums that do not add up need no dispute: no such leaf can be opened or settled. A part that is
 //! missing makes others too large, since the sum is fixed.
@@ -45,6 +46,9 @@ pub const MAX_PARTS: u32 = 128;
 pub const MAX_EPOCHS: u32 = 32;
 /// Most receipts of a lane that a dispute lists.
 pub const MAX_ACKNOWLEDGED: u32 = 4_096;
+
+/// Most receipts of a lane that a dispute shows.
+pub const MAX_SHOWN: u32 = 1_024;
 
 /// The nodes that lead from a leaf to the root.
 pub type Path = BoundedVec<Node, ConstU32<MAX_PROOF>>;
@@ -207,7 +211,8 @@ pub enum Dispute {
 		/// Why it is false.
 		evidence: SpanEvidence,
 	},
-	/// The lane's payer acknowledged another receipt in this one's place.
+	/// The lane's payer acknowledged another receipt in this one's place; or it is further ahead of
+	/// those acknowledged than the next, where no money can have come from.
 	#[codec(index = 9)]
 	NotAcknowledged {
 		/// The receipt's leaf.
@@ -233,6 +238,18 @@ pub enum Dispute {
 		receipt: Receipt,
 		/// Parts of this receipt, in their order.
 		parts: BoundedVec<Opened<PartLeaf>, ConstU32<MAX_PARTS>>,
+	},
+	/// More was counted of a receipt that the payer has not acknowledged than was redeemed on its
+	/// lane beyond those that it has.
+	#[codec(index = 12)]
+	NotRedeemed {
+		/// The receipt's leaf.
+		leaf: Opened<ReceiptLeaf>,
+		/// The receipt.
+		receipt: Receipt,
+		/// All receipts acknowledged on the lane in this generation, from the first to that of the
+		/// voucher redeemed last.
+		acknowledged: BoundedVec<Receipt, ConstU32<MAX_SHOWN>>,
 	},
 }
 
@@ -314,6 +331,9 @@ pub enum Fault {
 	/// The reporter opened the wrong leaves, or none, when it was audited.
 	#[codec(index = 20)]
 	AuditFailed,
+	/// What was redeemed went to other receipts.
+	#[codec(index = 21)]
+	NotRedeemed,
 }
 
 /// Why a dispute proves nothing.
@@ -406,6 +426,12 @@ pub trait ChainFacts {
 	/// on it in this generation.
 	fn lane_receipts(&self, channel: ChannelId, generation: Generation, lane: Lane)
 		-> Option<Hash>;
+
+	/// Licence money that was redeemed on a lane in this generation, in units; `None` if nothing was,
+	/// or if it is not known.
+	fn lane_licence(&self, _: ChannelId, _: Generation, _: Lane) -> Option<Balance> {
+		None
+	}
 
 	/// A base model's licence rate; `None` if there is no such model.
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate>;
@@ -507,20 +533,32 @@ impl Dispute {
 				acknowledged,
 			} => {
 				opened(leaf, receipt, report)?;
-				let last = chain
-					.lane_receipts(receipt.channel, receipt.generation, receipt.lane)
+				is_all_acknowledged(acknowledged.iter().copied(), receipt, chain)?;
+				let at = usize::try_from(receipt.sequence).map_err(|_| NotProven::Overflow)?;
+				let wrong = match acknowledged.get(at) {
+					Some(digest) => *digest != leaf.leaf.receipt,
+					// Who pays for a receipt has acknowledged all before it.
+					None => at > acknowledged.len() && leaf.leaf.paid > 0,
+				};
+				wrong.then_some(Fault::NotAcknowledged)
+			}
+			Self::NotRedeemed {
+				leaf,
+				receipt,
+				acknowledged,
+			} => {
+				opened(leaf, receipt, report)?;
+				is_all_acknowledged(acknowledged.iter().map(Receipt::digest), receipt, chain)?;
+				let at = usize::try_from(receipt.sequence).map_err(|_| NotProven::Overflow)?;
+				let redeemed = chain
+					.lane_licence(receipt.channel, receipt.generation, receipt.lane)
 					.ok_or(NotProven::Unknown)?;
-				let folded = acknowledged
+				let theirs = acknowledged
 					.iter()
-					.fold(Hash::zero(), |accumulator, digest| {
-						acknowledge(accumulator, *digest)
-					});
-				related(folded == last)?;
-				usize::try_from(receipt.sequence)
-					.ok()
-					.and_then(|at| acknowledged.get(at))
-					.filter(|digest| **digest != leaf.leaf.receipt)
-					.map(|_| Fault::NotAcknowledged)
+					.try_fold(0u128, |sum, receipt| sum.checked_add(receipt.licence))
+					.ok_or(NotProven::Overflow)?;
+				let left = redeemed.saturating_sub(theirs);
+				(at >= acknowledged.len() && leaf.leaf.paid > left).then_some(Fault::NotRedeemed)
 			}
 		};
 		proven.ok_or(NotProven::Holds)
@@ -694,6 +732,19 @@ fn data_exceeded(
 		sum = end(sum, part.leaf.amount)?;
 	}
 	Ok((sum > data).then_some(Fault::DataExceeded))
+}
+
+/// Checks that `digests` are all that the payer of the receipt's lane had acknowledged when a voucher
+/// was last redeemed on it.
+fn is_all_acknowledged(
+	digests: impl Iterator<Item = Hash>,
+	receipt: &Receipt,
+	chain: &impl ChainFacts,
+) -> Result<(), NotProven> {
+	let last = chain
+		.lane_receipts(receipt.channel, receipt.generation, receipt.lane)
+		.ok_or(NotProven::Unknown)?;
+	related(digests.fold(Hash::zero(), acknowledge) == last)
 }
 
 fn is_false_span(

@@ -29,6 +29,7 @@ fn provider() -> AccountId {
 #[derive(Clone, Default)]
 struct World {
 	lane: Option<Hash>,
+	licence: Balance,
 	reported: BTreeMap<EpochIndex, (AccountId, Commitment)>,
 }
 
@@ -63,6 +64,16 @@ impl ChainFacts for World {
 
 	fn lane_receipts(&self, channel: ChannelId, generation: Generation, _: Lane) -> Option<Hash> {
 		self.lane.filter(|_| channel == 0 && generation == 0)
+	}
+
+	fn lane_licence(
+		&self,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Balance> {
+		self.lane_receipts(channel, generation, lane)
+			.map(|_| self.licence)
 	}
 
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
@@ -256,6 +267,7 @@ impl Book {
 	fn world(&self) -> World {
 		World {
 			lane: Some(fold(&self.digests())),
+			licence: self.receipts.iter().map(|receipt| receipt.licence).sum(),
 			..World::default()
 		}
 	}
@@ -344,6 +356,11 @@ impl Book {
 				leaf: leaf.clone(),
 				receipt: receipt.clone(),
 				acknowledged: self.digests().try_into().unwrap(),
+			});
+			all.push(Dispute::NotRedeemed {
+				leaf: leaf.clone(),
+				receipt: receipt.clone(),
+				acknowledged: self.receipts.clone().try_into().unwrap(),
 			});
 			all.push(self.data_exceeded(index));
 			let record = |index: u32| {
@@ -937,4 +954,40 @@ fn an_audit_should_not_be_passed_with_less_than_was_drawn_or_with_wrong_leaves()
 		shown.receipt = None;
 	}
 	assert!(check(&book, &withheld).is_err());
+}
+
+#[test]
+fn receipts_that_nobody_asked_for_should_not_get_the_money_of_those_that_were() {
+	// The payer acknowledged three receipts, all redeemed, and half of the fourth is.
+	let book = Book::usual();
+	let acknowledged = &book.receipts[..3];
+	let redeemed: Balance = acknowledged.iter().map(|receipt| receipt.licence).sum();
+	let half = book.receipts[3].licence / 2;
+	let world = World {
+		lane: Some(fold(&book.digests()[..3])),
+		licence: redeemed + half,
+		..World::default()
+	};
+	let check = |sequence: u32, paid: Balance| {
+		let mut forged = book.clone();
+		forged.forge(3, |receipt| receipt.sequence = sequence);
+		forged.receipt_leaves[3].paid = paid;
+		let not_redeemed = Dispute::NotRedeemed {
+			leaf: forged.leaf(3),
+			receipt: forged.receipts[3].clone(),
+			acknowledged: acknowledged.to_vec().try_into().unwrap(),
+		};
+		let not_acknowledged = Dispute::NotAcknowledged {
+			leaf: forged.leaf(3),
+			receipt: forged.receipts[3].clone(),
+			acknowledged: book.digests()[..3].to_vec().try_into().unwrap(),
+		};
+		[not_redeemed, not_acknowledged].map(|dispute| dispute.check(&forged.facts(), &world))
+	};
+	let holds = Err(NotProven::Holds);
+	assert_eq!(check(3, half), [holds, holds]);
+	assert_eq!(check(3, half + 1), [Ok(Fault::NotRedeemed), holds]);
+	assert_eq!(check(4, half), [holds, Ok(Fault::NotAcknowledged)]);
+	assert_eq!(check(4, 0), [holds, holds]);
+	assert_eq!(check(2, half), [holds, Ok(Fault::NotAcknowledged)]);
 }

@@ -263,6 +263,17 @@ impl ChainFacts for Wiring {
 		Channels::lane_receipts(channel, generation, lane)
 	}
 
+	fn lane_licence(
+		&self,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Balance> {
+		pallet_channels::Lanes::<Runtime>::get(channel, lane)
+			.filter(|state| state.generation == generation)
+			.map(|state| state.licence)
+	}
+
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
 		pallet_models::BaseModels::<Runtime>::get(base).map(|model| model.rate)
 	}
