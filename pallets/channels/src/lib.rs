@@ -459,6 +459,12 @@ pub mod pallet {
 			Channels::<T>::get(channel)
 		}
 
+		/// The licence money, in units, that a provider may still collect before what it has to account
+		/// for outgrows its bond; vouchers that draw more at a time are skipped.
+		pub fn room(provider: AccountId) -> Balance {
+			T::Revenue::room(&provider)
+		}
+
 		/// What was redeemed on a lane in the channel's current generation; `None` if the channel or
 		/// the lane does not exist.
 		pub fn lane(channel: ChannelId, lane: Lane) -> Option<LaneState> {

@@ -62,7 +62,9 @@ fn many_lanes_should_not_collect_more_than_the_bond_covers() {
 			sign("Alice", on_lane)
 		};
 		System::reset_events();
+		assert_eq!(Channels::room(bob()), 5 * OPEN);
 		redeem(vec![on(0), on(1), on(2), on(3)]);
+		assert_eq!(Channels::room(bob()), OPEN);
 		assert_eq!(collected(), 4 * OPEN);
 		let skipped = events().into_iter().filter_map(|event| match event {
 			Event::VoucherSkipped { index, reason, .. } => Some((index, reason)),
