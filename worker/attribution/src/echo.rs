@@ -5,6 +5,9 @@
 
 use std::ops::Range;
 
+/// Fewest bytes of a text for white space around it to be left out: a token has one at least.
+const LEAST: usize = crate::span::MIN_TOKENS;
+
 /// No state.
 const NONE: u32 = u32::MAX;
 
@@ -138,18 +141,18 @@ impl<'a> Echo<'a> {
 		}
 	}
 
-	/// Whether these bytes of the answer, without white space around them, stand in the prompt.
+	/// Whether these bytes of the answer stand in the prompt, white space around them left out. Where that
+	/// leaves fewer than [`LEAST`] bytes, the white space counts too: a short word stands in most prompts.
 	pub(crate) fn has(&self, range: Range<usize>) -> bool {
 		let Some(text) = self.answer.get(range.clone()) else {
 			return false;
 		};
 		let before = text.len() - text.trim_ascii_start().len();
-		let after = text.len() - text.trim_ascii_end().len();
-		let blank = before == text.len();
-		let (start, end) = if blank {
+		let length = text.trim_ascii().len();
+		let (start, end) = if length < LEAST {
 			(range.start, range.end)
 		} else {
-			(range.start + before, range.end - after)
+			(range.start + before, range.start + before + length)
 		};
 		end > start && self.reach[end - 1] as usize >= end - start
 	}
@@ -169,6 +172,11 @@ mod tests {
 		assert!(
 			!echo.has(12..13),
 			"white space by itself has to stand there too"
+		);
+		let short = Echo::new("is it?", " \n  \n is ");
+		assert!(
+			!short.has(0..9),
+			"a short word among white space is no echo"
 		);
 		assert!(!echo.has(3..99));
 		assert!(!Echo::new("", "x").has(0..1));
@@ -195,7 +203,8 @@ mod tests {
 			prop_assume!(from < to);
 			let echo = Echo::new(&prompt, &answer);
 			let text = &answer[from..to];
-			let text = if text.trim_ascii().is_empty() { text } else { text.trim_ascii() };
+			let trimmed = text.trim_ascii();
+			let text = if trimmed.len() < LEAST { text } else { trimmed };
 			prop_assert_eq!(echo.has(from..to), prompt.contains(text));
 		}
 	}
