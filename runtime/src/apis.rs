@@ -1,7 +1,7 @@
 //! What nodes, wallets and workers may ask the runtime.
 
 use crate::{
-	genesis, time, AccountId, Babe, Balance, Block, Executive, Grandpa, Historical,
+	genesis, launch, AccountId, Babe, Balance, Block, Executive, Grandpa, Historical,
 	InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
 	TransactionPayment, VERSION,
 };
@@ -119,7 +119,7 @@ sp_api::impl_runtime_apis! {
 			let epoch = Babe::epoch_config().unwrap_or(genesis::EPOCH_CONFIG);
 			sp_consensus_babe::BabeConfiguration {
 				slot_duration: Babe::slot_duration(),
-				epoch_length: time::EPOCH_SLOTS,
+				epoch_length: launch::SessionSlots::<Runtime>::get(),
 				c: epoch.c,
 				authorities: Babe::authorities().to_vec(),
 				randomness: Babe::randomness(),

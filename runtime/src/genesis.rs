@@ -11,7 +11,7 @@ use crate::{
 	currency::{EXISTENTIAL_DEPOSIT, OPEN, TOTAL_SUPPLY},
 	time::{MINUTES, PRIMARY_PROBABILITY},
 	AccountId, BabeConfig, Balance, BalancesConfig, LaunchConfig, RuntimeGenesisConfig,
-	SessionConfig, SessionKeys,
+	SessionConfig, SessionKeys, StakesConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -28,6 +28,12 @@ pub const EPOCH_CONFIG: BabeEpochConfiguration = BabeEpochConfiguration {
 
 /// What each development account owns at genesis.
 pub const DEVELOPMENT_PURSE: Balance = 1_000_000 * OPEN;
+
+/// What each development validator has at stake at genesis, besides its purse.
+pub const VALIDATOR_STAKE: Balance = 100_000 * OPEN;
+
+/// Slots in a session of the presets: two minutes, to see validators come and go.
+const SESSION_SLOTS: u64 = 2 * MINUTES as u64;
 
 /// The development accounts that genesis funds.
 const PURSES: [Sr25519Keyring; 12] = [
@@ -95,10 +101,17 @@ fn allocate(mut purses: Vec<(AccountId, Balance)>) -> Vec<(AccountId, Balance)> 
 }
 
 fn development_genesis(validators: &[DevelopmentValidator], launch: LaunchConfig) -> Value {
-	let purses = PURSES
+	let stakes: Vec<(AccountId, Balance)> = validators
 		.iter()
-		.map(|key| (key.to_account_id(), DEVELOPMENT_PURSE))
+		.map(|validator| (validator.account.to_account_id(), VALIDATOR_STAKE))
 		.collect();
+	let purse = |key: &Sr25519Keyring| {
+		let account = key.to_account_id();
+		let has_stake = stakes.iter().any(|(staker, _)| *staker == account);
+		let stake = if has_stake { VALIDATOR_STAKE } else { 0 };
+		(account, DEVELOPMENT_PURSE.saturating_add(stake))
+	};
+	let purses = PURSES.iter().map(purse).collect();
 	build_struct_json_patch!(RuntimeGenesisConfig {
 		babe: BabeConfig {
 			epoch_config: EPOCH_CONFIG
@@ -113,6 +126,7 @@ fn development_genesis(validators: &[DevelopmentValidator], launch: LaunchConfig
 				.map(DevelopmentValidator::genesis_keys)
 				.collect(),
 		},
+		stakes: StakesConfig { stakes },
 	})
 }
 
@@ -128,6 +142,11 @@ fn development() -> Value {
 		jail_period: Some(2 * MINUTES),
 		quote_notice: Some(3),
 		heartbeat_period: Some(MINUTES),
+		reviewer_warm_up: Some(3),
+		review_period: Some(MINUTES),
+		appeal_period: Some(2 * MINUTES),
+		session_slots: Some(SESSION_SLOTS),
+		slash_delay: Some(5),
 		..Default::default()
 	};
 	development_genesis(&[ALICE], launch)
@@ -135,7 +154,11 @@ fn development() -> Value {
 
 /// Four validators, the fewest that keep finality when one fails.
 fn local_testnet() -> Value {
-	development_genesis(&[ALICE, BOB, CHARLIE, DAVE], LaunchConfig::default())
+	let launch = LaunchConfig {
+		session_slots: Some(SESSION_SLOTS),
+		..Default::default()
+	};
+	development_genesis(&[ALICE, BOB, CHARLIE, DAVE], launch)
 }
 
 /// The preset called `id` as JSON, a patch on the default genesis configuration.

@@ -7,10 +7,11 @@ pub use pallet::*;
 pub mod pallet {
 	use crate::{
 		governance::rules,
-		parameters::governed::{attribution, serving},
+		parameters::governed::{attribution, datanets, serving, stakes},
+		time::EPOCH_SLOTS,
 		BlockNumber, RuntimeParameters,
 	};
-	use frame_support::pallet_prelude::*;
+	use frame_support::{pallet_prelude::*, traits::ConstU64};
 
 	#[pallet::pallet]
 	pub struct Pallet<T>(_);
@@ -22,6 +23,11 @@ pub mod pallet {
 	/// periods of single blocks. Only genesis writes it.
 	#[pallet::storage]
 	pub type Trial<T: Config> = StorageValue<_, bool, ValueQuery>;
+
+	/// Slots in a session, which is also a BABE epoch. Only genesis writes it: consensus breaks where
+	/// it changes.
+	#[pallet::storage]
+	pub type SessionSlots<T: Config> = StorageValue<_, u64, ValueQuery, ConstU64<EPOCH_SLOTS>>;
 
 	impl<T: Config> Pallet<T> {
 		/// Whether this chain only tries things out; see [`Trial`].
@@ -54,6 +60,16 @@ pub mod pallet {
 		pub quote_notice: Option<BlockNumber>,
 		/// Time between two heartbeats of a provider.
 		pub heartbeat_period: Option<BlockNumber>,
+		/// Time that a reviewer's stake stands before it gets a seat.
+		pub reviewer_warm_up: Option<BlockNumber>,
+		/// Time in which reviewers commit to their votes, and the same again to reveal them.
+		pub review_period: Option<BlockNumber>,
+		/// Time in which a contributor may appeal.
+		pub appeal_period: Option<BlockNumber>,
+		/// Slots in a session; here no number of blocks.
+		pub session_slots: Option<u64>,
+		/// Time between the report of a validator's offence and its slash; a number of sessions.
+		pub slash_delay: Option<u32>,
 		/// Nothing.
 		#[serde(skip)]
 		pub marker: core::marker::PhantomData<T>,
@@ -63,8 +79,13 @@ pub mod pallet {
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
 			Trial::<T>::put(self.trial);
+			if let Some(slots) = self.session_slots {
+				SessionSlots::<T>::put(slots.max(1));
+			}
 			use attribution::Parameters as A;
+			use datanets::Parameters as D;
 			use serving::Parameters as S;
+			use stakes::Parameters as K;
 			let values = [
 				self.epoch_length.map(|blocks| {
 					RuntimeParameters::Attribution(A::EpochLength(
@@ -104,6 +125,33 @@ pub mod pallet {
 						serving::HeartbeatPeriod,
 						Some(blocks),
 					))
+				}),
+				self.reviewer_warm_up.map(|blocks| {
+					RuntimeParameters::Datanets(D::ReviewerWarmUp(
+						datanets::ReviewerWarmUp,
+						Some(blocks),
+					))
+				}),
+				self.review_period.map(|blocks| {
+					RuntimeParameters::Datanets(D::CommitPeriod(
+						datanets::CommitPeriod,
+						Some(blocks),
+					))
+				}),
+				self.review_period.map(|blocks| {
+					RuntimeParameters::Datanets(D::RevealPeriod(
+						datanets::RevealPeriod,
+						Some(blocks),
+					))
+				}),
+				self.appeal_period.map(|blocks| {
+					RuntimeParameters::Datanets(D::AppealPeriod(
+						datanets::AppealPeriod,
+						Some(blocks),
+					))
+				}),
+				self.slash_delay.map(|sessions| {
+					RuntimeParameters::Stakes(K::SlashDelay(stakes::SlashDelay, Some(sessions)))
 				}),
 			];
 			for value in values.into_iter().flatten() {

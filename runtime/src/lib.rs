@@ -9,7 +9,7 @@
 //! - [`parameters`]: every value that governance can change;
 //! - [`governance`]: who may change it, within which bounds, and by which vote;
 //! - [`fees`]: what a transaction costs and who receives it;
-//! - [`validators`]: who makes blocks, and what happens to one who misbehaves;
+//! - [`validators`]: what `pallet-stakes`, which elects validators, is tied to;
 //! - [`genesis`] and [`launch`]: the presets a chain starts from;
 //! - [`migrations`]: what an upgrade does to older storage;
 //! - [`accounts`]: the keyless accounts that hold the protocol's money;
@@ -188,4 +188,6 @@ mod runtime {
 	pub type Channels = pallet_channels;
 	#[runtime::pallet_index(34)]
 	pub type Attribution = pallet_attribution;
+	#[runtime::pallet_index(35)]
+	pub type Stakes = pallet_stakes;
 }

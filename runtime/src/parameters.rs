@@ -196,4 +196,45 @@ pub mod governed {
 		#[codec(index = 13)]
 		pub static SilenceSlash: u32 = 50_000;
 	}
+
+	/// Who validates and what stakers are held to; see `pallet-stakes`. A session is the stretch of
+	/// blocks for which a set of validators holds, an hour.
+	#[dynamic_pallet_params]
+	#[codec(index = 4)]
+	pub mod stakes {
+		/// Least stake of its own that a validator needs, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 0)]
+		pub static MinSelfStake: Balance = 10_000 * OPEN;
+
+		/// Least stake of a delegator on a validator, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 1)]
+		pub static MinDelegation: Balance = 10 * OPEN;
+
+		/// With fewer elected validators than this, the fallback set joins them. Four are the fewest
+		/// that keep finality when one fails.
+		#[codec(index = 2)]
+		pub static MinValidators: u32 = 4;
+
+		/// Most validators that are elected.
+		#[codec(index = 3)]
+		pub static MaxValidators: u32 = 100;
+
+		/// Highest commission of a validator, in millionths of its income.
+		#[codec(index = 4)]
+		pub static MaxCommission: u32 = 200_000;
+
+		/// Sessions that money waits after it has left a stake. It always waits for longer than
+		/// offences can be reported, whatever this says.
+		#[codec(index = 5)]
+		pub static UnbondingPeriod: u32 = 14 * 24;
+
+		/// Sessions between the report of a validator's offence and its slash, in which the slash can
+		/// be cancelled.
+		#[codec(index = 6)]
+		pub static SlashDelay: u32 = 7 * 24;
+
+		/// Sessions that a validator stays in jail at least.
+		#[codec(index = 7)]
+		pub static JailPeriod: u32 = 7 * 24;
+	}
 }

@@ -1,28 +1,36 @@
-//! Who makes blocks: for now the accounts that genesis names, and nobody else. Stake-elected
-//! validators will take this module's place behind the same two traits.
+//! How `pallet-stakes`, which decides who validates, is tied to the session pallet, to the stakers'
+//! income and to the treasury.
 
-use crate::{time::REPORTABLE_SESSIONS, AccountId, Historical, Runtime, Session, SessionKeys};
-use alloc::vec::Vec;
-use frame_support::weights::Weight;
-use pallet_session::{historical, NextKeys, QueuedKeys, Validators};
-use sp_runtime::{traits::Convert, Perbill};
-use sp_staking::{
-	offence::{OffenceDetails, OffenceSeverity, OnOffenceHandler},
-	SessionIndex,
+use crate::{
+	accounts, AccountId, Attribution, Balances, Historical, Runtime, RuntimeOrigin, Session,
+	SessionKeys,
 };
+use alloc::vec::Vec;
+use frame_support::traits::fungible::Credit;
+use pallet_session::{NextKeys, QueuedKeys, Validators};
+use pallet_stakes::{Candidates, Fallback};
+use sp_runtime::{traits::Convert, DispatchResult, Perbill};
+use sp_staking::{offence::OffenceSeverity, SessionIndex};
 
-/// Keeps the set of validators that genesis named.
-///
-/// A session is declared changed only when a validator has rotated its keys: declaring it changed
-/// each time would start a new GRANDPA set, and pardon every disabled validator, at every session.
-pub struct GenesisValidators;
+/// The session pallet, as stakes see it.
+pub struct Sessions;
 
-impl GenesisValidators {
-	/// Genesis: every account that was given session keys, in order of account id.
-	fn at_genesis() -> Vec<AccountId> {
-		let mut validators: Vec<AccountId> = NextKeys::<Runtime>::iter_keys().collect();
-		validators.sort();
-		validators
+impl pallet_stakes::Sessions for Sessions {
+	fn validators() -> Vec<AccountId> {
+		Validators::<Runtime>::get()
+	}
+
+	fn is_seated(who: &AccountId) -> bool {
+		let queued = QueuedKeys::<Runtime>::get();
+		Validators::<Runtime>::get().contains(who) || queued.iter().any(|(queued, _)| queued == who)
+	}
+
+	fn has_keys(who: &AccountId) -> bool {
+		NextKeys::<Runtime>::contains_key(who)
+	}
+
+	fn keyed() -> Vec<AccountId> {
+		NextKeys::<Runtime>::iter_keys().collect()
 	}
 
 	fn keys_rotated() -> bool {
@@ -31,63 +39,36 @@ impl GenesisValidators {
 		};
 		QueuedKeys::<Runtime>::get().iter().any(has_rotated)
 	}
-}
 
-fn with_identity(validators: Vec<AccountId>) -> Vec<(AccountId, ())> {
-	validators
-		.into_iter()
-		.map(|validator| (validator, ()))
-		.collect()
-}
-
-impl pallet_session::SessionManager<AccountId> for GenesisValidators {
-	fn new_session(_: SessionIndex) -> Option<Vec<AccountId>> {
-		Self::keys_rotated().then(Validators::<Runtime>::get)
+	/// At most a third of the set is disabled at a time, the worst offenders first.
+	fn disable(validator: &AccountId, severity: Perbill) {
+		Session::report_offence(validator.clone(), OffenceSeverity(severity));
 	}
 
-	fn new_session_genesis(_: SessionIndex) -> Option<Vec<AccountId>> {
-		Some(Self::at_genesis())
+	fn purge_keys(who: &AccountId) -> DispatchResult {
+		Session::purge_keys(RuntimeOrigin::signed(who.clone()))
 	}
 
-	fn start_session(_: SessionIndex) {}
-
-	fn end_session(ended: SessionIndex) {
-		// Past this, offences can no longer be reported and the proof data is of no use.
-		Historical::prune_up_to(ended.saturating_sub(REPORTABLE_SESSIONS));
+	fn prune_before(session: SessionIndex) {
+		Historical::prune_up_to(session);
 	}
 }
 
-impl historical::SessionManager<AccountId, ()> for GenesisValidators {
-	fn new_session(index: SessionIndex) -> Option<Vec<(AccountId, ())>> {
-		<Self as pallet_session::SessionManager<AccountId>>::new_session(index).map(with_identity)
-	}
-
-	fn new_session_genesis(index: SessionIndex) -> Option<Vec<(AccountId, ())>> {
-		<Self as pallet_session::SessionManager<AccountId>>::new_session_genesis(index)
-			.map(with_identity)
-	}
-
-	fn start_session(index: SessionIndex) {
-		<Self as pallet_session::SessionManager<AccountId>>::start_session(index)
-	}
-
-	fn end_session(index: SessionIndex) {
-		<Self as pallet_session::SessionManager<AccountId>>::end_session(index)
-	}
-}
-
-/// Lets only present validators set session keys: keys of others could never be used.
+/// Lets those set session keys who may come to validate: candidates, the fallback and present
+/// validators. Keys of others could never be used.
 pub struct ValidatorOf;
 
 impl Convert<AccountId, Option<AccountId>> for ValidatorOf {
 	fn convert(account: AccountId) -> Option<AccountId> {
-		Validators::<Runtime>::get()
-			.contains(&account)
-			.then_some(account)
+		let may_validate = Candidates::<Runtime>::contains_key(&account)
+			|| Fallback::<Runtime>::get().contains(&account)
+			|| Validators::<Runtime>::get().contains(&account);
+		may_validate.then_some(account)
 	}
 }
 
-/// What is known of a validator besides its account: nothing, until there is stake.
+/// What the session pallet has to know of a past validator besides its account: nothing, since
+/// `pallet-stakes` knows what was at stake.
 pub struct NoIdentification;
 
 impl Convert<AccountId, Option<()>> for NoIdentification {
@@ -96,23 +77,11 @@ impl Convert<AccountId, Option<()>> for NoIdentification {
 	}
 }
 
-/// Disables a validator proven to have equivocated: it makes no more blocks. There is no stake to
-/// slash yet. At most a third of the set is disabled at a time, the worst offenders first.
-pub struct DisableOffenders;
+/// The stakers' share of licence money, which attribution credits to the stakers' pot.
+pub struct LicenceShare;
 
-impl OnOffenceHandler<AccountId, historical::IdentificationTuple<Runtime>, Weight>
-	for DisableOffenders
-{
-	fn on_offence(
-		offenders: &[OffenceDetails<AccountId, historical::IdentificationTuple<Runtime>>],
-		slash_fractions: &[Perbill],
-		_: SessionIndex,
-	) -> Weight {
-		for (details, fraction) in offenders.iter().zip(slash_fractions) {
-			let (validator, ()) = &details.offender;
-			Session::report_offence(validator.clone(), OffenceSeverity(*fraction));
-		}
-		// The reporting call's weight already covers the few entries touched here.
-		Weight::zero()
+impl pallet_stakes::Income<Credit<AccountId, Balances>> for LicenceShare {
+	fn collect() -> Credit<AccountId, Balances> {
+		Attribution::withdraw_credit(&accounts::stakers_pot())
 	}
 }

@@ -66,6 +66,7 @@ fn pallets_should_keep_their_indices() {
 			(32, "Providers"),
 			(33, "Channels"),
 			(34, "Attribution"),
+			(35, "Stakes"),
 		]
 	);
 }

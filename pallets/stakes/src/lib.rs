@@ -118,8 +118,11 @@ pub mod pallet {
 		/// The sessions that validators are elected for.
 		type Sessions: Sessions;
 
-		/// Who may cancel slashes and name the fallback.
-		type GovernanceOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+		/// Who may cancel slashes.
+		type CancelOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
+		/// Who may name the fallback.
+		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
 		/// Least stake of its own that a candidate needs, in units.
 		type MinSelfStake: Get<Balance>;
@@ -660,7 +663,7 @@ pub mod pallet {
 			DispatchClass::Operational,
 		))]
 		pub fn cancel_slash(origin: OriginFor<T>, id: SlashId) -> DispatchResult {
-			T::GovernanceOrigin::ensure_origin(origin)?;
+			T::CancelOrigin::ensure_origin(origin)?;
 			Self::do_cancel_slash(id)
 		}
 
@@ -676,7 +679,7 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			validators: BoundedVec<AccountId, T::MaxCandidates>,
 		) -> DispatchResult {
-			T::GovernanceOrigin::ensure_origin(origin)?;
+			T::AdminOrigin::ensure_origin(origin)?;
 			Self::do_set_fallback(validators)
 		}
 	}

@@ -128,7 +128,8 @@ impl Config for Test {
 	type Income = Pay;
 	type Slashed = Burn;
 	type Sessions = FakeSessions;
-	type GovernanceOrigin = EnsureRoot<AccountId>;
+	type CancelOrigin = EnsureRoot<AccountId>;
+	type AdminOrigin = EnsureRoot<AccountId>;
 	type MinSelfStake = ConstU128<MIN_SELF_STAKE>;
 	type MinDelegation = ConstU128<MIN_DELEGATION>;
 	type MinValidators = MinValidators;

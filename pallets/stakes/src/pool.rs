@@ -10,8 +10,10 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame::prelude::U256;
 use scale_info::TypeInfo;
 
-/// Binary digits after the point of [`Pool::per_unit`].
-const FRACTION_BITS: usize = 64;
+/// What [`Pool::per_unit`] counts in a unit of money.
+fn unit() -> U256 {
+	U256::from(1u128 << 64)
+}
 
 /// How a candidate's income is shared out among its positions.
 #[derive(
@@ -68,7 +70,7 @@ impl Pool {
 	pub fn deposit(&mut self, amount: Balance) -> Option<()> {
 		let stake = U256::from(self.eligible);
 		let scaled = U256::from(amount)
-			.checked_mul(U256::from(1u128 << FRACTION_BITS))?
+			.checked_mul(unit())?
 			.checked_add(self.carry)?;
 		let each = scaled.checked_div(stake)?;
 		let per_unit = self.per_unit.checked_add(each)?;
@@ -98,7 +100,7 @@ impl Pool {
 /// `None` on overflow, or if it fell.
 pub fn earned(stake: Balance, from: U256, to: U256) -> Option<Balance> {
 	let scaled = to.checked_sub(from)?.checked_mul(U256::from(stake))?;
-	(scaled >> FRACTION_BITS).try_into().ok()
+	scaled.checked_div(unit())?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -123,7 +125,7 @@ mod tests {
 			let income: u128 = deposits.iter().sum();
 			prop_assert!(paid <= income);
 			// A unit for each position, and what the carry is worth.
-			let carried = (pool.eligible >> FRACTION_BITS) + 1;
+			let carried = (pool.eligible >> 64) + 1;
 			prop_assert!(income - paid <= stakes.len() as u128 + carried);
 		}
 	}

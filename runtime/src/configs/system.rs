@@ -62,8 +62,8 @@ parameter_types! {
 		.build_or_panic();
 }
 
-/// Refuses what would break the chain's fixed validator set: a validator that drops its keys
-/// leaves for good, and the last one to leave stops the chain.
+/// Refuses what could stop the chain: a validator that drops its keys leaves at once, and with the
+/// last one the chain ends. `Stakes::purge_keys` is for those who have left the set.
 pub struct CallFilter;
 
 impl Contains<RuntimeCall> for CallFilter {

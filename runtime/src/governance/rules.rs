@@ -10,7 +10,7 @@ use super::Origin;
 use crate::{
 	currency::{MICRO_OPEN, MILLI_OPEN, OPEN, TOTAL_SUPPLY},
 	parameters::{
-		governed::{attribution, datanets, fees, serving},
+		governed::{attribution, datanets, fees, serving, stakes},
 		RuntimeParameters, RuntimeParametersKey, RuntimeParametersValue,
 	},
 	time::{DAYS, HOURS, MINUTES},
@@ -98,7 +98,7 @@ pub enum Violation {
 }
 
 /// The least of each term. Who pays himself loses the cut at every setting.
-const LEAST_TERMS: Terms = Terms {
+pub const LEAST_TERMS: Terms = Terms {
 	protocol_cut: 10_000,
 	burnt: 100_000,
 	base_owner: 0,
@@ -110,7 +110,7 @@ const LEAST_TERMS: Terms = Terms {
 };
 
 /// The most of each term.
-const MOST_TERMS: Terms = Terms {
+pub const MOST_TERMS: Terms = Terms {
 	protocol_cut: 200_000,
 	burnt: PARTS,
 	base_owner: 400_000,
@@ -176,7 +176,8 @@ pub fn rule(key: &RuntimeParametersKey) -> Rule {
 	use datanets::ParametersKey as D;
 	use fees::ParametersKey as F;
 	use serving::ParametersKey as S;
-	use Authority::{Attribution, Serving, Treasurer};
+	use stakes::ParametersKey as K;
+	use Authority::{Attribution, Root, Serving, Treasurer};
 	use RuntimeParametersKey as Key;
 
 	match key {
@@ -223,6 +224,15 @@ pub fn rule(key: &RuntimeParametersKey) -> Rule {
 		Key::Serving(S::QuoteNotice(key)) => period(Serving, get(key), 5 * MINUTES, 7 * DAYS),
 		Key::Serving(S::HeartbeatPeriod(key)) => period(Serving, get(key), MINUTES, DAYS),
 		Key::Serving(S::MissedHeartbeats(key)) => amount(Serving, get(key).into(), 1, 1_000),
+
+		Key::Stakes(K::MinSelfStake(key)) => amount(Root, get(key), OPEN, 1_000_000 * OPEN),
+		Key::Stakes(K::MinDelegation(key)) => amount(Root, get(key), MILLI_OPEN, 10_000 * OPEN),
+		Key::Stakes(K::MinValidators(key)) => parts(Root, get(key), 1, 100),
+		Key::Stakes(K::MaxValidators(key)) => parts(Root, get(key), 4, 256),
+		Key::Stakes(K::MaxCommission(key)) => parts(Root, get(key), 0, PARTS / 2),
+		Key::Stakes(K::UnbondingPeriod(key)) => period(Root, get(key), 7 * 24, 60 * 24),
+		Key::Stakes(K::SlashDelay(key)) => period(Root, get(key), 24, 30 * 24),
+		Key::Stakes(K::JailPeriod(key)) => period(Root, get(key), 24, 90 * 24),
 
 		Key::Datanets(D::ContributionBond(key)) => amount(Attribution, get(key), 0, 1_000 * OPEN),
 		Key::Datanets(D::OpenBondPerKib(key)) => amount(Attribution, get(key), 0, 10 * OPEN),
