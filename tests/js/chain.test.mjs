@@ -6,7 +6,7 @@ import { Keyring } from '@polkadot/api';
 import { compactAddLength, compactStripLength, hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { cryptoWaitReady } from '@polkadot/util-crypto';
 import { connect, find, submit } from './lib/node.mjs';
-import { leaf, tree, u128, voucherDigest, wrap } from './lib/protocol.mjs';
+import { auditDraw, leaf, prove, receiptDigest, tree, u128, u32, voucherDigest, wrap } from './lib/protocol.mjs';
 
 const OPEN = 10n ** 18n;
 const hash = (byte) => u8aToHex(new Uint8Array(32).fill(byte));
@@ -136,7 +136,16 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     if (current.index.toNumber() === state.epoch) {
       await untilBlock(api, current.start.toNumber() + current.length.toNumber() + 1);
     }
-    const receipts = tree([leaf(u8aConcat(hexToU8a(hash(9)), u128(3n * OPEN)), 3n * OPEN)]);
+    // A runtime with disputes wants the parts of each receipt, too, and draws some reports for an audit.
+    const disputable = api.tx.attribution.report.meta.args.some((arg) => arg.name.eq('parts'));
+    const receipt = {
+      genesis: api.genesisHash.toHex(), channel: state.channel, generation: 0, lane: 0, sequence: 0, base: state.base, adapter: state.adapter,
+      tokens_in: 500, tokens_out: 500, quote: 1, compute: 5n * OPEN, licence: 3n * OPEN, request: hash(10), response: hash(11), algorithm: 0,
+      index: hash(7), attribution: hash(12),
+    };
+    const receiptLeaf = { receipt: u8aToHex(receiptDigest(receipt)), paid: 3n * OPEN };
+    const receiptNodes = [leaf(u8aConcat(hexToU8a(receiptLeaf.receipt), u128(receiptLeaf.paid)), receiptLeaf.paid)];
+    const receipts = tree(receiptNodes);
     const shares = [
       [{ BaseOwner: state.base }, 10n],
       [{ AdapterOwner: state.adapter }, 30n],
@@ -145,13 +154,32 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     ];
     const Leaves = api.tx.attribution.settle.meta.args[2].type.toString();
     const leaves = api.createType(Leaves, shares.map(([payee, share]) => ({ payee, amount: (state.pot * share) / 100n })));
-    const payouts = tree(leaves.map((item) => leaf(item.toU8a(), item.amount.toBigInt())));
-    const wrong = { ...receipts, sum: receipts.sum - 1n };
-    await assert.rejects(submit(api, api.tx.attribution.report(state.epoch, wrong, payouts), hotKey), /ReceiptsDoNotMatch/);
-    const reported = find(await submit(api, api.tx.attribution.report(state.epoch, receipts, payouts), hotKey), 'attribution', 'Reported');
+    const payoutNodes = leaves.map((item) => leaf(item.toU8a(), item.amount.toBigInt()));
+    const payouts = tree(payoutNodes);
+    const partNodes = leaves.map((item) => leaf(u8aConcat(item.payee.toU8a(), u32(0), item.amount.toU8a()), item.amount.toBigInt()));
+    const report = (sum) => {
+      const rest = disputable ? [tree(partNodes), payouts] : [payouts];
+      return api.tx.attribution.report(state.epoch, { ...receipts, sum }, ...rest);
+    };
+    await assert.rejects(submit(api, report(receipts.sum - 1n), hotKey), /ReceiptsDoNotMatch/);
+    const reported = find(await submit(api, report(receipts.sum), hotKey), 'attribution', 'Reported');
     const settle = api.tx.attribution.settle(bob.address, state.epoch, leaves, []);
     await assert.rejects(submit(api, settle, alice), /attribution\.WindowOpen/);
     await untilBlock(api, reported.openAt.toNumber());
+    const { audit } = (await view(api, 'Attribution', 'report_of', bob.address, state.epoch)).unwrap();
+    if (audit?.isSome) {
+      const { tokens_in: tokensIn, tokens_out: tokensOut, ...common } = receipt;
+      const shown = { leaf: { index: 0, leaf: receiptLeaf, proof: prove(receiptNodes, 0) }, receipt: { ...common, tokensIn, tokensOut } };
+      const parts = [0, 1, 2, 3].map((number) => {
+        let unit = auditDraw(audit.unwrap().seed.toHex(), 1, number, state.pot);
+        const index = leaves.findIndex(({ amount }) => (unit -= amount.toBigInt()) < 0n);
+        const { payee, amount } = leaves[index];
+        const part = { index, leaf: { payee, receipt: 0, amount }, proof: prove(partNodes, index) };
+        return { part, payout: { index, leaf: { payee, amount }, proof: prove(payoutNodes, index) }, of: shown };
+      });
+      const answer = { receipts: [shown, shown, shown, shown], parts };
+      find(await submit(api, api.tx.attribution.answerAudit(bob.address, state.epoch, answer), alice), 'attribution', 'AuditPassed');
+    }
     find(await submit(api, settle, alice, 'isFinalized'), 'attribution', 'Settled');
     const before = (await api.query.system.account(charlie.address)).data.free.toBigInt();
     const claimed = find(await submit(api, api.tx.attribution.claim(charlie.address), alice), 'attribution', 'Claimed');

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { hexToU8a, u8aToHex } from '@polkadot/util';
 import { cryptoWaitReady, sha256AsU8a, signatureVerify } from '@polkadot/util-crypto';
-import { acknowledge, encodeVoucher, leaf, structuredHash, tree, verifyRange, voucherDigest, wrap } from './lib/protocol.mjs';
+import { acknowledge, encodeReceipt, encodeVoucher, leaf, prove, receiptDigest, structuredHash, tree, verifyRange, voucherDigest, wrap } from './lib/protocol.mjs';
 
 const vectors = (name) =>
   JSON.parse(readFileSync(new URL(`../../primitives/vectors/${name}.json`, import.meta.url)));
@@ -16,8 +16,10 @@ test('structured hashes', () => {
   for (const { tag, scale, digest } of Object.values(structured)) {
     assert.equal(u8aToHex(structuredHash(tag, hexToU8a(scale))), digest);
   }
-  const { voucher, acknowledge: ack } = structured;
+  const { voucher, receipt, acknowledge: ack } = structured;
   assert.equal(u8aToHex(encodeVoucher(voucher.value)), voucher.scale);
+  assert.equal(u8aToHex(encodeReceipt(receipt.value)), receipt.scale);
+  assert.equal(u8aToHex(receiptDigest(receipt.value)), receipt.digest);
   assert.equal(u8aToHex(acknowledge(ack.value.accumulator, ack.value.receipt)), ack.digest);
 });
 
@@ -31,6 +33,7 @@ test('Merkle-sum trees', () => {
     for (const { start, len, proof } of ranges) {
       const range = nodes.slice(start, start + len);
       assert.ok(verifyRange(commitment, start, range, proof.map(node)));
+      if (len === 1) assert.deepEqual(prove(nodes, start), proof.map(node));
       const forged = [{ ...range[0], sum: range[0].sum + 1n }, ...range.slice(1)];
       assert.ok(!verifyRange(commitment, start, forged, proof.map(node)));
     }

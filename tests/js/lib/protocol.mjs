@@ -1,6 +1,6 @@
 // The protocol's bytes in plain JavaScript: what a dApp needs to sign vouchers and to check proofs.
 // See docs/protocol.md.
-import { bnToU8a, hexToU8a, stringToU8a, u8aConcat } from '@polkadot/util';
+import { bnToU8a, hexToU8a, stringToU8a, u8aConcat, u8aToBigInt } from '@polkadot/util';
 import { sha256AsU8a } from '@polkadot/util-crypto';
 
 const uint = (bits) => (value) => bnToU8a(BigInt(value), { bitLength: bits, isLe: true });
@@ -22,6 +22,21 @@ export const voucherDigest = (v) => structuredHash('openledger/voucher/1', encod
 
 export const acknowledge = (accumulator, receipt) =>
   structuredHash('openledger/receipts/1', u8aConcat(bytes(accumulator), bytes(receipt)));
+
+export const encodeReceipt = (r) =>
+  u8aConcat(
+    bytes(r.genesis), u64(r.channel), u32(r.generation), u16(r.lane), u32(r.sequence), u32(r.base),
+    r.adapter === null ? [0] : u8aConcat([1], u32(r.adapter)), u32(r.tokens_in), u32(r.tokens_out), u32(r.quote), u128(r.compute), u128(r.licence),
+    bytes(r.request), bytes(r.response), u16(r.algorithm), bytes(r.index), bytes(r.attribution),
+  );
+
+export const receiptDigest = (r) => structuredHash('openledger/receipt/1', encodeReceipt(r));
+
+// The unit below `sum` that an audit's draw falls on; `tree` is 0 for receipts, 1 for parts and payouts.
+export function auditDraw(seed, tree, number, sum) {
+  const digest = structuredHash('openledger/audit/1', u8aConcat(bytes(seed), [tree], u32(number)));
+  return u8aToBigInt(digest.subarray(0, 16), { isLe: true }) % sum;
+}
 
 // What a browser wallet signs when it is asked to sign these bytes.
 export const wrap = (digest) => u8aConcat('<Bytes>', digest, '</Bytes>');
@@ -48,6 +63,21 @@ export function tree(leaves) {
     padding = join(padding, padding);
   }
   return { root: level[0].hash, sum: level[0].sum, count: leaves.length };
+}
+
+// Proof that the leaf at `index` is in the tree over `leaves`.
+export function prove(leaves, index) {
+  const proof = [];
+  let [level, padding, at] = [leaves, PADDING, index];
+  while (level.length > 1) {
+    const sibling = level[at ^ 1];
+    if (sibling) proof.push(sibling);
+    const above = [];
+    for (let i = 0; i < level.length; i += 2) above.push(join(level[i], level[i + 1] ?? padding));
+    [level, at] = [above, at >> 1];
+    padding = join(padding, padding);
+  }
+  return proof;
 }
 
 // Whether `leaves` stand from `start` on in the tree behind `commitment`.
