@@ -8,6 +8,7 @@ export { Chain, Pallet, type Block, type ConnectOptions } from './chain/chain.js
 export { Channels, type Redemption, type VoucherOf } from './chain/channels.js';
 export { Datanets } from './chain/datanets.js';
 export { eventFrom, eventOf, eventsOf, isEvent } from './chain/events.js';
+export { Governance, type Conviction, type Track } from './chain/governance.js';
 export { connect, OpenLedger, type Balance } from './chain/ledger.js';
 export { Models, type BaseRegistration } from './chain/models.js';
 export { plain, text } from './chain/plain.js';

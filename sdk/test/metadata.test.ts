@@ -14,11 +14,27 @@ const metadata = new Metadata(registry, new Uint8Array(readFileSync(file)));
 registry.setMetadata(metadata);
 
 const api = {
-	tx: decorateExtrinsics(registry, metadata.asLatest, metadata.version),
+	tx: transactions(),
 	registry,
 	query: new Proxy({}, { get: (_, pallet) => new Proxy({}, { get: (_, item) => stored(String(pallet), String(item)) }) }),
 	rpc: { state: { call: async () => Promise.reject(new Error('offline')) }, chain: { getHeader: async () => Promise.reject(new Error('offline')) } },
 };
+
+// What polkadot.js makes of the metadata's calls, wrapped like its transactions.
+function transactions(): object {
+	const decorated = decorateExtrinsics(registry, metadata.asLatest, metadata.version);
+	const wrapped = Object.entries(decorated).map(([pallet, calls]) => {
+		const made = Object.entries(calls).map(([name, fn]) => {
+			const transaction = (...args: unknown[]): object => {
+				const method = fn(...args);
+				return { method, toU8a: () => method.toU8a() };
+			};
+			return [name, Object.assign(transaction, { meta: fn.meta })];
+		});
+		return [pallet, Object.fromEntries(made)];
+	});
+	return Object.fromEntries(wrapped) as object;
+}
 
 function stored(pallet: string, item: string): unknown {
 	const found = registry.metadata.pallets.find(({ name }) => name.toString().toLowerCase() === pallet.toLowerCase());
@@ -53,13 +69,13 @@ const samples = {
 		accept: [of], reject: [of], snapshot: [0], withdraw: [of], setPayoutAccount: [{ ...of, payout: who }], releaseBond: [of],
 		claimDuplicate: [{ datanet: 0, original: record, duplicate: { ...record, contribution: 1 } }], joinPanel: [{ datanet: 0, stake: 5n }], leavePanel: [0],
 		openReview: [of], commitVote: [{ ...of, commitment: hash }], revealVote: [{ ...of, vote: 'Accept', salt: hash }], concludeReview: [of], appeal: [of],
-		clearRejected: [of], datanet: [0], all: [], contribution: [0, 0], contributions: [0], snapshotAt: [0, 1], bond: [0, 0], panel: [0], review: [0, 0],
+		clearRejected: [of], datanet: [0], all: [], contribution: [0, 0], contributions: [0], snapshotAt: [0, 1], bond: [0, 0], contributionRecords: [0, 0], panel: [0], review: [0, 0],
 		payoutAccount: [0, 1, 0],
 	},
 	models: {
 		registerBase: [{ name: 'a', architecture: 'llama', weights: hash, tokenizer: hash, licence: 'MIT', rate }],
 		registerAdapter: [{ name: 'b', base: 0, weights: hash, config: hash, rank: 8, targets: ['q_proj'], lineage: [[0, 1]], manifest: hash, algorithm: 0, index: hash, uri: 'a', rate }],
-		retireAdapter: [0], proposeAlgorithm: [{ name: 'x/1', spec: hash, vectors: hash, schema: hash, uri: 'a' }], withdrawAlgorithm: [2], baseModel: [0],
+		retireAdapter: [0], proposeAlgorithm: [{ name: 'x/1', spec: hash, vectors: hash, schema: hash, uri: 'a' }], withdrawAlgorithm: [2], shadowAlgorithm: [2], activateAlgorithm: [2], retireAlgorithm: [2], baseModel: [0],
 		baseModels: [], adapter: [0], adapters: [], byName: ['a'], algorithm: [0], algorithmByName: ['x/1'],
 	},
 	providers: {
@@ -69,7 +85,7 @@ const samples = {
 	},
 	channels: {
 		open: [{ provider: who, escrow: 1n, delegate: { signer: who, limit: 1n } }], topUp: [{ channel: 1n, amount: 1n }], setDelegate: [{ channel: 1n }], thaw: [1n],
-		cancelThaw: [1n], withdraw: [1n], close: [1n], redeem: [[{ voucher, signature: { Sr25519: `0x${'02'.repeat(64)}` } }]], channel: [1n], lane: [1n, 0],
+		cancelThaw: [1n], withdraw: [1n], close: [1n], redeem: [[{ voucher, signature: { Sr25519: `0x${'02'.repeat(64)}` } }]], channel: [1n], lane: [1n, 0], room: [who],
 		ofPayer: [who], voucher: [{ channel: 1n, lane: 0, amount: 2n, licence: 1n, tokens: 1n }],
 	},
 	attribution: {
@@ -79,14 +95,29 @@ const samples = {
 	},
 	stakes: {
 		bond: [{ amount: 1n, commission: 5 }], bondMore: [1n], unbond: [1n], delegate: [{ candidate: who, amount: 1n }], undelegate: [{ candidate: who, amount: 1n }],
-		withdrawUnbonded: [who], claim: [{ candidate: who, staker: who }], validate: [5], chill: [], unjail: [], candidate: [who], candidates: [], elected: [],
+		withdrawUnbonded: [who], claim: [{ candidate: who, staker: who }], validate: [5], chill: [], unjail: [], purgeKeys: [], cancelSlash: [0], setFallback: [[who]], jail: [who], candidate: [who], candidates: [], elected: [],
 		position: [who, who], positionsOf: [who], claimable: [who, who],
+	},
+	governance: {
+		propose: [{ track: 'Attribution', get call() { return new OpenLedger(api as unknown as ApiPromise).governance.set({ Attribution: { EpochLength: [null, 600] } }); } }],
+		placeDecisionDeposit: [0], vote: [{ referendum: 0, aye: true, conviction: 'Locked1x', balance: 5n }], set: [{ Attribution: { EpochLength: [null, 600] } }],
+		rule: [{ Attribution: 'EpochLength' }], referenda: [],
 	},
 };
 
 // Metadata from before the stakes' pallet lacks what came with it; it is not what this SDK is for.
 const complete = registry.metadata.pallets.some(({ name }) => name.eq('Stakes'));
 const older = (error: unknown): boolean => !complete && isOpenLedgerError(error, 'runtime-incompatible');
+
+test('a long call should be put on chain before it is proposed', { skip: complete ? false : 'the metadata is older than governance' }, () => {
+	const ledger = new OpenLedger(api as unknown as ApiPromise);
+	const call = ledger.stakes.setFallback(Array.from({ length: 10 }, () => who));
+	const proposed = Buffer.from(ledger.governance.propose({ track: 'Root', call }).extrinsic.toU8a()).toString('hex');
+	const encoded = Buffer.from(call.extrinsic.method.toU8a()).toString('hex');
+	assert.equal(proposed.split(encoded).length, 2, 'the call is there once, in the preimage');
+	const short = ledger.governance.propose({ track: 'Root', call: ledger.stakes.setFallback([who]) });
+	assert.ok(Buffer.from(short.extrinsic.toU8a()).length < 128);
+});
 
 for (const [pallet, methods] of Object.entries(samples)) {
 	test(`${pallet}: every call and read should be the runtime's`, async () => {

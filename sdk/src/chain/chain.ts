@@ -120,8 +120,8 @@ export class Chain {
 	}
 
 	/** All calls in one transaction, or none of them. */
-	batch(calls: readonly Call<unknown>[]): Call<LedgerEvent[]> {
-		return this.call('Utility', 'batchAll', { calls: calls.map(({ extrinsic }) => extrinsic.method) });
+	batch<Result = LedgerEvent[]>(calls: readonly Call<unknown>[], result?: (events: LedgerEvent[]) => Result): Call<Result> {
+		return this.call('Utility', 'batchAll', { calls: calls.map(({ extrinsic }) => extrinsic.method) }, result);
 	}
 
 	#method(pallet: string, name: string): (typeof this.api.tx)[string][string] {

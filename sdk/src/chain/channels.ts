@@ -89,6 +89,11 @@ export class Channels extends Pallet {
 		return this.chain.view(NAME, 'lane', channel, lane);
 	}
 
+	/** The licence money, in units, that a provider may still collect before it outgrows its bond. */
+	room(provider: string): Promise<bigint> {
+		return this.chain.view(NAME, 'room', provider);
+	}
+
 	/** The channels that this account pays from, by id. Reads all channels. */
 	async ofPayer(payer: string): Promise<(Channel & { id: bigint })[]> {
 		const entries = await this.chain.entries<[bigint], Channel>(NAME, 'channels');

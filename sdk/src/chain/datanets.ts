@@ -124,6 +124,11 @@ export class Datanets extends Pallet {
 		return this.chain.view(NAME, 'snapshotAt', datanet, version);
 	}
 
+	/** Root, bytes and number of a contribution's records. */
+	contributionRecords(datanet: number, contribution: number): Promise<Commitment | null> {
+		return this.chain.view(NAME, 'contributionRecords', datanet, contribution);
+	}
+
 	/** What a contribution has at stake. */
 	bond(datanet: number, contribution: number): Promise<Bond | null> {
 		return this.chain.view(NAME, 'bond', datanet, contribution);

@@ -6,6 +6,7 @@ import { Call } from './call.js';
 import { Chain, open, type ConnectOptions } from './chain.js';
 import { Channels } from './channels.js';
 import { Datanets } from './datanets.js';
+import { Governance } from './governance.js';
 import { Models } from './models.js';
 import { plain } from './plain.js';
 import { Providers } from './providers.js';
@@ -28,6 +29,7 @@ export class OpenLedger extends Chain {
 	readonly channels: Channels;
 	readonly attribution: Attribution;
 	readonly stakes: Stakes;
+	readonly governance: Governance;
 
 	constructor(api: ApiPromise, block?: Hex) {
 		super(api, block);
@@ -37,6 +39,7 @@ export class OpenLedger extends Chain {
 		this.channels = new Channels(this);
 		this.attribution = new Attribution(this);
 		this.stakes = new Stakes(this);
+		this.governance = new Governance(this);
 	}
 
 	/** Hash of the chain's first block: which chain it is. */

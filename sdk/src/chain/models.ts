@@ -50,6 +50,25 @@ export class Models extends Pallet {
 		return this.chain.call(NAME, 'withdrawAlgorithm', { algorithm }, (events) => eventOf(events, 'Models.AlgorithmWithdrawn'));
 	}
 
+	/** Takes a proposed algorithm up for comparison, paying nobody; to be proposed to governance. */
+	shadowAlgorithm(algorithm: number): Call<EventMap['Models.AlgorithmStateChanged']> {
+		return this.#change('shadowAlgorithm', algorithm);
+	}
+
+	/** Lets new adapters choose an algorithm that is in shadow; to be proposed to governance. */
+	activateAlgorithm(algorithm: number): Call<EventMap['Models.AlgorithmStateChanged']> {
+		return this.#change('activateAlgorithm', algorithm);
+	}
+
+	/** Lets no new adapter choose an algorithm; to be proposed to governance. */
+	retireAlgorithm(algorithm: number): Call<EventMap['Models.AlgorithmStateChanged']> {
+		return this.#change('retireAlgorithm', algorithm);
+	}
+
+	#change(call: string, algorithm: number): Call<EventMap['Models.AlgorithmStateChanged']> {
+		return this.chain.call(NAME, call, { algorithm }, (events) => eventOf(events, 'Models.AlgorithmStateChanged'));
+	}
+
 	/** The base model with this id. */
 	baseModel(base: number): Promise<BaseModel | null> {
 		return this.chain.view(NAME, 'baseModel', base);

@@ -2,7 +2,7 @@
 import type { Call } from './call.js';
 import { Pallet } from './chain.js';
 import { eventOf } from './events.js';
-import type { Candidate, EventMap, Position } from './types.js';
+import type { Candidate, EventMap, Jail, Position } from './types.js';
 
 const NAME = 'Stakes';
 
@@ -56,6 +56,26 @@ export class Stakes extends Pallet {
 	/** Leaves jail when the time is over. */
 	unjail(): Call<EventMap['Stakes.Unjailed']> {
 		return this.chain.call(NAME, 'unjail', {}, (events) => eventOf(events, 'Stakes.Unjailed'));
+	}
+
+	/** Forgets the sender's session keys and returns the deposit for them. */
+	purgeKeys(): Call {
+		return this.chain.call(NAME, 'purgeKeys');
+	}
+
+	/** Gives back what was seized by a slash; to be proposed. */
+	cancelSlash(id: number): Call<EventMap['Stakes.SlashCancelled']> {
+		return this.chain.call(NAME, 'cancelSlash', { id }, (events) => eventOf(events, 'Stakes.SlashCancelled'));
+	}
+
+	/** Names the validators that join when too few are elected; to be proposed. */
+	setFallback(validators: readonly string[]): Call<EventMap['Stakes.FallbackSet']> {
+		return this.chain.call(NAME, 'setFallback', { validators }, (events) => eventOf(events, 'Stakes.FallbackSet'));
+	}
+
+	/** How long this validator is in jail, if it is. */
+	jail(validator: string): Promise<Jail | null> {
+		return this.chain.view(NAME, 'jail', validator);
 	}
 
 	/** The candidate with this account. */

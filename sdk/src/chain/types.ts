@@ -268,6 +268,13 @@ export interface Candidate {
 	delegators: number;
 }
 
+/** A validator that is kept out of the set after an offence; sessions, and the seized part in billionths. */
+export interface Jail {
+	since: number;
+	until: number;
+	fraction: number;
+}
+
 /** What one account has staked on one candidate, in units. */
 export interface Position {
 	/** Stake that earns. */
@@ -386,6 +393,10 @@ export interface EventMap {
 	'Stakes.Shared': { session: number; amount: bigint; left: bigint };
 	'Stakes.Earned': { validator: string; session: number; amount: bigint; commission: bigint };
 	'Stakes.Elected': { session: number; validators: number; fallback: number };
+	'Stakes.FallbackSet': { validators: number };
+	'Referenda.Submitted': { index: number; track: number; proposal: unknown };
+	'Referenda.Confirmed': { index: number; tally: unknown };
+	'Referenda.Rejected': { index: number; tally: unknown };
 	'Balances.Transfer': { from: string; to: string; amount: bigint };
 	'Balances.Burned': { who: string; amount: bigint };
 	'TransactionPayment.TransactionFeePaid': { who: string; actualFee: bigint; tip: bigint };
