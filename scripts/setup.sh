@@ -19,6 +19,7 @@ need() { # need <package...> -- <probe...>
 	"$@" >/dev/null 2>&1 || missing+=("${packages[@]}")
 }
 compiles() { have g++ && have make; }
+compose_and_yaml() { have docker-compose && /usr/bin/python3 -c 'import yaml'; }
 has_venv() { python3 -c 'import venv, ensurepip'; }
 
 need build-essential -- compiles
@@ -32,6 +33,7 @@ need python3-pip -- python3 -m pip --version
 need python3-venv -- has_venv
 need nodejs -- have node
 need npm -- have npm
+need docker-compose python3-yaml -- compose_and_yaml
 
 if [ "${#missing[@]}" -gt 0 ]; then
 	mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

@@ -30,6 +30,11 @@ fi
 heading "sdk tests"
 (cd sdk && npm ci --no-audit --no-fund --ignore-scripts && npm test)
 
+heading "docker-compose.yml, its services run bare"
+# Debian's Python, which has the yaml that docker-compose depends on.
+/usr/bin/python3 deploy/check.py --programs "$OPENLEDGER_BIN_DIR" \
+	--models "${XDG_CACHE_HOME:-$HOME/.cache}/openledger/models"
+
 heading "the whole way, with little training: the demo"
 demo=$(mktemp -d)
 trap 'rm -rf "$demo"' EXIT
