@@ -4,7 +4,7 @@
  * An error with a stable name.
  *
  * `code` is either `Pallet.Error`, for what a pallet refused, or one of: `bad-node-address`,
- * `node-unreachable`, `node-timeout`, `node-error`, `wrong-chain`, `runtime-incompatible`,
+ * `node-unreachable`, `node-error`, `wrong-chain`, `runtime-incompatible`,
  * `bad-argument`, `bad-amount`, `bad-bytes`, `bad-proof`, `bad-signature`, `cannot-pay-fee`,
  * `transaction-refused`, `transaction-dropped`, `no-wallet`, `wallet-refused`. The message says what
  * to do.

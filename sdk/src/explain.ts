@@ -50,8 +50,8 @@ export interface EpochPart {
 	epoch: number;
 	/** Licence money of this answer redeemed in it, before the protocol's cut. */
 	paid: bigint;
-	/** `disputable` reports can be settled from `openAt` on. */
-	state: 'running' | 'unreported' | 'disputable' | 'open' | 'settled';
+	/** `disputable` reports can be settled from `openAt` on, `audited` ones when they have passed their audit. */
+	state: 'running' | 'unreported' | 'disputable' | 'audited' | 'open' | 'settled';
 	openAt: number | null;
 	/** Whether the receipt stands in the report on chain with this much. */
 	receipt: Proof;
@@ -169,7 +169,8 @@ async function part(ledger: OpenLedger, known: Known, earned: Earned, accounts: 
 		return { ...found, state, receipt: waiting, shares: waiting, payouts: await shares(earned.payouts) };
 	}
 	const settled = report.settled >= report.payouts.count;
-	const state = settled ? 'settled' : (await ledger.number()) < report.openAt ? 'disputable' : 'open';
+	const early = (await ledger.number()) < report.openAt;
+	const state = settled ? 'settled' : report.audit ? 'audited' : early ? 'disputable' : 'open';
 	if (!earned.place) {
 		const unchecked: Proof = { state: 'unchecked', why: 'the worker has not sent a proof' };
 		return { ...found, state, receipt: unchecked, shares: unchecked, payouts: await shares(earned.payouts) };

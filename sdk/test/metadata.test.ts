@@ -6,7 +6,7 @@ import test from 'node:test';
 import type { ApiPromise } from '@polkadot/api';
 import { Metadata, TypeRegistry } from '@polkadot/types';
 import { decorateExtrinsics } from '@polkadot/types/metadata/decorate';
-import { Call, isOpenLedgerError, OpenLedger, type Hex } from '../src/index.js';
+import { Call, isOpenLedgerError, OpenLedger, plain, type Dispute, type Hex } from '../src/index.js';
 
 const file = process.env['OPENLEDGER_METADATA'] ?? new URL('../../../client/metadata.scale', import.meta.url);
 const registry = new TypeRegistry();
@@ -108,6 +108,32 @@ const samples = {
 // Metadata from before the stakes' pallet lacks what came with it; it is not what this SDK is for.
 const complete = registry.metadata.pallets.some(({ name }) => name.eq('Stakes'));
 const older = (error: unknown): boolean => !complete && isOpenLedgerError(error, 'runtime-incompatible');
+
+const disputes: Dispute[] = [
+	{ DuplicateReceipt: { first: openedReceipt, second: openedReceipt } },
+	{ WrongReceipt: shown },
+	{ Overpaid: shown },
+	{ PaidTwice: { ...shown, others: [[1, openedReceipt]] } },
+	{ WrongPart: { part, leaf: openedReceipt, receipt: null } },
+	{ DuplicatePart: { first: part, second: part } },
+	{ Misplaced: { part, payout } },
+	{ UnknownPayee: { payout } },
+	{ FalseSpan: { ...shown, attribution: { algorithm: 1, scores: [], spans: [] }, span: 0, evidence: { Texts: { record: hash, answer: '0x' } } } },
+	{ FalseSpan: { ...shown, attribution: { algorithm: 1, scores: [], spans: [] }, span: 0, evidence: { Record: { index: 0, leaf: record.leaf, proof: [node] } } } },
+	{ FalseSpan: { ...shown, attribution: { algorithm: 1, scores: [], spans: [] }, span: 0, evidence: 'OutOfTree' } },
+	{ NotAcknowledged: { ...shown, acknowledged: [hash] } },
+	{ PartWithoutReceipt: { part } },
+	{ DataExceeded: { ...shown, parts: [part] } },
+];
+
+test('every dispute should be encoded as the runtime reads it', { skip: complete ? false : 'the metadata is older than disputes' }, () => {
+	const ledger = new OpenLedger(api as unknown as ApiPromise);
+	for (const dispute of disputes) {
+		const call = ledger.attribution.dispute({ ...epoch, dispute }).extrinsic.method;
+		const read = plain(call.args[2] as never);
+		assert.deepEqual(read, dispute);
+	}
+});
 
 test('a long call should be put on chain before it is proposed', { skip: complete ? false : 'the metadata is older than governance' }, () => {
 	const ledger = new OpenLedger(api as unknown as ApiPromise);

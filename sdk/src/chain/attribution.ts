@@ -1,6 +1,7 @@
 // Epochs, reports, settlement and claims.
 import { OpenLedgerError } from '../errors.js';
 import type { AuditAnswer } from '../protocol/audit.js';
+import type { Dispute } from '../protocol/dispute.js';
 import type { Terms } from '../protocol/fees.js';
 import type { Commitment, Node } from '../protocol/merkle.js';
 import type { PayoutLeaf } from '../protocol/report.js';
@@ -39,11 +40,8 @@ export class Attribution extends Pallet {
 		return this.chain.call(NAME, 'reportFor', { ...of }, (events) => eventOf(events, 'Attribution.Reported'));
 	}
 
-	/**
-	 * Proves a report wrong. `dispute` is a case of the chain's `Dispute` as plain values, such as
-	 * `{ Overpaid: { leaf, receipt } }`, with `Opened` leaves.
-	 */
-	dispute(of: { provider: string; epoch: number; dispute: Record<string, unknown> }): Call<EventMap['Attribution.ReportRemoved']> {
+	/** Proves a report wrong. Who made it is slashed, the sender gets a part of that. */
+	dispute(of: { provider: string; epoch: number; dispute: Dispute }): Call<EventMap['Attribution.ReportRemoved']> {
 		return this.chain.call(NAME, 'dispute', { ...of }, (events) => eventOf(events, 'Attribution.ReportRemoved'));
 	}
 

@@ -52,7 +52,7 @@ export async function open(endpoint: string, options: ConnectOptions = {}): Prom
 	} catch (error) {
 		await provider.disconnect();
 		if (error instanceof OpenLedgerError) throw error;
-		const why = reason(error) === '[object Object]' ? 'the connection failed' : reason(error);
+		const why = reason(error).startsWith('[object') ? 'the connection failed' : reason(error);
 		throw new OpenLedgerError('node-unreachable', `No node answers at ${endpoint}: ${why}. Start one with \`make dev-chain\`, or give another address.`, error);
 	}
 }

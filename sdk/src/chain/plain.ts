@@ -18,7 +18,8 @@ export function plain(codec: Codec, text = false): unknown {
 	if (codec instanceof Text) return codec.toString();
 	if (codec instanceof Struct) {
 		const fields = [...codec.entries()] as [string, Codec][];
-		return Object.fromEntries(fields.map(([name, value]) => [name, plainField(name, value)]));
+		// polkadot.js calls a field `hash_` where its own objects have a `hash`.
+		return Object.fromEntries(fields.map(([name, value]) => [name.replace(/_$/, ''), plainField(name, value)]));
 	}
 	if (codec instanceof Enum) {
 		const empty = codec.isBasic || codec.inner instanceof Null;

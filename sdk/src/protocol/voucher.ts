@@ -1,5 +1,5 @@
 // Vouchers: "for this lane of this channel I owe this much in all".
-import { u8aConcat, u8aEq, u8aToHex, u8aWrapBytes } from '@polkadot/util';
+import { u8aConcat, u8aToHex, u8aWrapBytes } from '@polkadot/util';
 import { cryptoWaitReady, decodeAddress, ed25519Verify, secp256k1Verify, sr25519Verify } from '@polkadot/util-crypto';
 import { OpenLedgerError } from '../errors.js';
 import { hash, struct, u128, u16, u32, u64, ZERO, type Codec, type Hex } from './codec.js';
@@ -140,6 +140,3 @@ export async function verifyVoucher(voucher: SignedVoucher, account: string): Pr
 	await cryptoWaitReady();
 	return signed(voucher, account);
 }
-
-/** Whether two digests are the same. */
-export const sameDigest = (a: Hex, b: Hex): boolean => u8aEq(hash.encode(a), hash.encode(b));
