@@ -1,5 +1,7 @@
 //! What a proxy may do in its principal's name.
 
+#![allow(clippy::unwrap_used)]
+
 use frame_support::traits::InstanceFilter;
 use openledger_runtime::{configs::ProxyType, currency::OPEN, RuntimeCall};
 use sp_keyring::Sr25519Keyring::{Bob, Charlie};
@@ -24,11 +26,27 @@ fn sends_money() -> Vec<RuntimeCall> {
 			channel: 0,
 			delegate: Some((Charlie.to_account_id(), OPEN)),
 		}),
+		// The bond of a duplicate goes in part to who proves it.
+		RuntimeCall::Datanets(pallet_datanets::Call::contribute {
+			datanet: 0,
+			records: Default::default(),
+			uri: b"https://example.org".to_vec().try_into().unwrap(),
+			payout: Bob.to_account_id(),
+		}),
+		RuntimeCall::Datanets(pallet_datanets::Call::set_payout_account {
+			datanet: 0,
+			contribution: 0,
+			payout: Bob.to_account_id(),
+		}),
+		RuntimeCall::Datanets(pallet_datanets::Call::appeal {
+			datanet: 0,
+			contribution: 0,
+		}),
 	]
 }
 
 #[test]
-fn a_proxy_without_transfers_should_not_send_money_through_a_channel_either() {
+fn a_proxy_without_transfers_should_not_send_money_in_other_ways_either() {
 	for call in sends_money() {
 		assert!(!ProxyType::NonTransfer.filter(&call), "{call:?}");
 		assert!(ProxyType::Any.filter(&call), "{call:?}");

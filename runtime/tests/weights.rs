@@ -53,6 +53,21 @@ fn a_snapshot_of_a_full_datanet_should_fit_into_a_block() {
 }
 
 #[test]
+fn ending_a_review_of_a_full_panel_should_fit_into_a_block() {
+	let seats = <Runtime as pallet_datanets::Config>::MaxPanel::get();
+	assert_fits(
+		&format!("conclude_review with {seats} seats"),
+		<<Runtime as pallet_datanets::Config>::WeightInfo as pallet_datanets::WeightInfo>::conclude_review(seats),
+	);
+	assert_fits(
+		&format!("withdraw under review by {seats}"),
+		<<Runtime as pallet_datanets::Config>::WeightInfo as pallet_datanets::WeightInfo>::withdraw(
+			seats,
+		),
+	);
+}
+
+#[test]
 fn closing_a_channel_with_every_lane_should_fit_into_a_block() {
 	let lanes = <Runtime as pallet_channels::Config>::MaxLanes::get();
 	let weight = <Runtime as pallet_channels::Config>::WeightInfo::close(lanes);

@@ -623,7 +623,7 @@ pub mod pallet {
 		/// The account has no seat in this review; it was not on the panel when the review opened.
 		#[codec(index = 24)]
 		NotSeated,
-		/// Nobody votes on what it contributed or earns by.
+		/// Nobody votes on what it contributed; leave that to the others.
 		#[codec(index = 25)]
 		OwnContribution,
 		/// It is too late to commit to a vote in this review.

@@ -105,10 +105,7 @@ impl<T: Config> Pallet<T> {
 		let contribution =
 			Contributions::<T>::get(datanet, id).ok_or(Error::<T>::UnknownContribution)?;
 		let mut review = Reviews::<T>::get(datanet, id).ok_or(Error::<T>::NoReview)?;
-		ensure!(
-			contribution.contributor != who && contribution.payout != who,
-			Error::<T>::OwnContribution
-		);
+		ensure!(contribution.contributor != who, Error::<T>::OwnContribution);
 		let phase = review.phase(T::BlockNumberProvider::current_block_number());
 		let seat = Self::seat_of(&mut review, &who)?;
 		ensure!(seat.ballot == Ballot::Empty, Error::<T>::AlreadyCommitted);
@@ -247,8 +244,8 @@ impl<T: Config> Pallet<T> {
 				!reviewer.leaving
 					&& reviewer.stake >= least
 					&& reviewer.since.saturating_add(warm_up) <= now
+					// The payout account may vote: a contributor could name any reviewer to silence it.
 					&& reviewer.account != contribution.contributor
-					&& reviewer.account != contribution.payout
 			})
 			.map(|reviewer| Seat {
 				reviewer: reviewer.account,

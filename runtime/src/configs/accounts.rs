@@ -64,7 +64,9 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 	fn filter(&self, call: &RuntimeCall) -> bool {
 		match self {
 			ProxyType::Any => true,
-			// A channel's escrow goes to whom its vouchers say, so filling one is sending too.
+			// A channel's escrow goes to whom its vouchers say, so filling one is sending too; so is
+			// contributing, since a bond goes in part to who proves a duplicate, a fee to reviewers, and
+			// earnings to whom the contributor says.
 			ProxyType::NonTransfer => !matches!(
 				call,
 				RuntimeCall::Balances(..)
@@ -72,7 +74,11 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 						pallet_channels::Call::open { .. }
 							| pallet_channels::Call::top_up { .. }
 							| pallet_channels::Call::set_delegate { .. }
-					)
+					) | RuntimeCall::Datanets(
+					pallet_datanets::Call::contribute { .. }
+						| pallet_datanets::Call::set_payout_account { .. }
+						| pallet_datanets::Call::appeal { .. }
+				)
 			),
 			ProxyType::Governance => matches!(
 				call,

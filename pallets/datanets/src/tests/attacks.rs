@@ -228,25 +228,40 @@ fn a_withdrawal_should_not_save_a_silent_reviewer() {
 fn a_reviewer_should_not_vote_on_its_own_contribution() {
 	build_and_execute(|| {
 		let id = reviewed([10_000; 3]);
-		let [first, second, _] = reviewers();
+		let [first, ..] = reviewers();
 		let own = give(first.clone(), id, &["mine"]);
 		assert_noop!(
 			commit(id, own, first, Accept),
 			Error::<Test>::OwnContribution
 		);
 		assert_eq!(Datanets::review(id, own).unwrap().seats.len(), 2);
-		// Nor on what it earns by, from the beginning or later.
-		let bobs = give(bob(), id, &["bob's"]);
-		assert_ok!(Datanets::set_payout_account(
-			signed(bob()),
+	});
+}
+
+#[test]
+fn a_contributor_should_not_silence_a_reviewer_by_naming_it_as_payee() {
+	build_and_execute(|| {
+		let id = reviewed([10_000, 20_000, 90_000]);
+		let [_, _, strict] = reviewers();
+		assert_ok!(Datanets::contribute(
+			signed(mallory()),
 			id,
-			bobs,
-			second.clone()
+			records(b"junk"),
+			uri("ipfs://junk"),
+			strict.clone()
 		));
-		assert_noop!(
-			commit(id, bobs, second, Accept),
-			Error::<Test>::OwnContribution
-		);
+		assert_eq!(Datanets::review(id, 0).unwrap().seats.len(), 3);
+		assert_ok!(Datanets::set_payout_account(
+			signed(mallory()),
+			id,
+			0,
+			strict
+		));
+		decide(id, 0, &[Accept, Accept, Reject]);
+		assert!(matches!(
+			state(id, 0),
+			Some(ContributionState::Rejected { .. })
+		));
 	});
 }
 
