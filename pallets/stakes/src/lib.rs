@@ -223,7 +223,7 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type SlashQueue<T: Config> = StorageValue<_, Queue, ValueQuery>;
 
-	/// The validators that join when too few are elected.
+	/// The validators that join when too few are elected; while nobody is named, the present ones do.
 	#[pallet::storage]
 	pub type Fallback<T: Config> =
 		StorageValue<_, BoundedVec<AccountId, T::MaxCandidates>, ValueQuery>;

@@ -81,6 +81,20 @@ fn too_few_elected_should_be_joined_by_the_fallback() {
 }
 
 #[test]
+fn the_first_candidate_after_an_upgrade_should_not_take_the_chain_over() {
+	build_and_execute(|| {
+		// As on a chain that had validators before it had this pallet.
+		Fallback::<Test>::kill();
+		for validator in [alice(), bob()] {
+			assert_ok!(Stakes::unbond(signed(validator), MIN_SELF_STAKE));
+		}
+		bond(carol(), 100_000);
+		next_sessions(4);
+		assert_eq!(Seated::get(), [alice(), bob(), carol()]);
+	});
+}
+
+#[test]
 fn nobody_to_elect_should_leave_the_present_set() {
 	build_and_execute(|| {
 		report(alice(), 0, 0);

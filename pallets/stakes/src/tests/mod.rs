@@ -17,6 +17,7 @@ mod unbond;
 mod undelegate;
 mod unjail;
 mod validate;
+mod weights;
 mod withdraw_unbonded;
 
 use crate::{
