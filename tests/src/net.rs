@@ -176,6 +176,14 @@ impl Peer {
 		Ok(value.as_str().map(str::to_owned))
 	}
 
+	/// Up to 100 storage keys below a prefix at a block, in hex.
+	pub async fn keys(&self, prefix: &str, block: &str) -> Result<Vec<String>> {
+		let keys = self
+			.call("state_getKeysPaged", json!([prefix, 100, null, block]))
+			.await?;
+		Ok(serde_json::from_value(keys)?)
+	}
+
 	/// Waits until block `number` is final here, for at most `seconds`.
 	pub async fn until_final(&self, number: u32, seconds: u64) -> Result<()> {
 		let what = format!("{} finalises block {number}", self.name);

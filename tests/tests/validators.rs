@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// Key of the storage value `System.Events`: the hashes of the pallet's and of the value's name.
 const EVENTS: &str = "0x26aa394eea5630e07c48ae0c9558cef780d41e5e16056765bc8461851072c9d7";
+/// Prefixes of the storage maps `Stakes.Jailed` and `Stakes.Slashes`.
+const JAILED: &str = "0x99631790894601a7ff7dac1d1ca231bca1c39208ae179326200d042614e71922";
+const SLASHES: &str = "0x99631790894601a7ff7dac1d1ca231bcad9af5438627d81aa32798bd09871b8e";
 /// Key of the storage value `System.Number`.
 const NUMBER: &str = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac";
 
@@ -92,7 +95,7 @@ async fn a_partitioned_pair_should_rejoin_without_two_finalised_histories() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_validator_that_signs_twice_should_be_reported() {
+async fn a_validator_that_signs_twice_should_be_jailed_and_its_stake_seized() {
 	let _turn = turn().await;
 	let folder = tempfile::tempdir().unwrap();
 	let mut net = Network::start(folder.path(), false).await.unwrap();
@@ -119,6 +122,14 @@ async fn a_validator_that_signs_twice_should_be_reported() {
 	})
 	.await
 	.unwrap();
+
+	// It is Bob who is jailed, and what he loses is set aside until governance has had its time.
+	let block = alice.hash_at(reported_in).await.unwrap();
+	let jailed = alice.keys(JAILED, &block).await.unwrap();
+	assert_eq!(jailed.len(), 1, "{jailed:?}");
+	let bob = "8eaf04151687736326c9fea17e25fc5287613693c912909cb226aa4794f26a48";
+	assert!(jailed[0].ends_with(bob), "{jailed:?}");
+	assert_eq!(alice.keys(SLASHES, &block).await.unwrap().len(), 1);
 
 	// The others are not disturbed.
 	net.peers[0]

@@ -31,10 +31,11 @@ async function untilHealthy(url, child) {
   throw new Error(`no node answers at ${url}`);
 }
 
-// Resolves to { url, stop }. `extra` are further arguments for the node.
-export async function startNode(extra = []) {
+// Resolves to { url, stop }. `extra` are further arguments for the node; `role` says what it is, a
+// development chain's only validator unless told.
+export async function startNode(extra = [], role = ['--dev']) {
   const [rpc, p2p] = [await freePort(), await freePort()];
-  const args = ['--dev', '--tmp', '--rpc-port', rpc, '--port', p2p, '--no-prometheus', '--no-telemetry', ...extra];
+  const args = [...role, '--tmp', '--rpc-port', rpc, '--port', p2p, '--no-prometheus', '--no-telemetry', ...extra];
   const child = spawn(binary(), args.map(String), { stdio: 'ignore' });
   // A test that is killed must not leave its node behind.
   const stop = () => void child.kill('SIGKILL');
