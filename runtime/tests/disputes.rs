@@ -331,7 +331,7 @@ fn a_provider_that_cheats_should_lose_of_its_bond_and_contributors_be_paid() {
 			parts,
 			payouts
 		));
-		go_to_block(System::block_number() + 2);
+		go_to_block(System::block_number() + 6);
 		assert_ok!(Attribution::answer_audit(
 			signed(WATCHER),
 			provider.clone(),
@@ -378,7 +378,7 @@ fn an_honest_report_should_pass_its_audit_and_no_dispute_should_remove_it() {
 		] {
 			assert_noop!(dispute(kind), holds);
 		}
-		go_to_block(System::block_number() + 2);
+		go_to_block(System::block_number() + 6);
 		let provider = PROVIDER.to_account_id();
 		let answer = Box::new(book.answer());
 		assert_ok!(Attribution::answer_audit(

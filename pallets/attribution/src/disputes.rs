@@ -8,8 +8,14 @@ use frame::traits::{
 use openledger_primitives::{
 	dispute::{NotProven, ReportFacts},
 	fees::{part, scale},
+	hash::structured_hash,
 	merkle, PartLeaf, ReceiptLeaf, PARTS,
 };
+
+/// Tag of the entropy.
+const ENTROPY_TAG: &[u8] = b"openledger/entropy/1";
+/// Tag of an audit's seed.
+const SEED_TAG: &[u8] = b"openledger/audit-seed/1";
 
 impl<T: Config> Pallet<T> {
 	/// Who reported a provider's epoch, and the receipts it committed to.
@@ -144,9 +150,18 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Stirs the last block's randomness into that of all before.
+	pub(crate) fn stir() {
+		let fresh = T::Randomness::random(b"audit");
+		Entropy::<T>::mutate(|entropy| {
+			*entropy = structured_hash(ENTROPY_TAG, &(*entropy, fresh));
+		});
+	}
+
 	/// Draws audits from the reports whose turn it is. Returns how many reports there were.
 	pub(crate) fn draw_audits() -> u32 {
 		let now = T::BlockNumberProvider::current_block_number();
+		let entropy = Entropy::<T>::get();
 		let mut count: u32 = 0;
 		for (provider, epoch) in ToDraw::<T>::take(now) {
 			count = count.saturating_add(1);
@@ -157,7 +172,7 @@ impl<T: Config> Pallet<T> {
 			}) else {
 				continue;
 			};
-			let seed = T::Randomness::random(&(b"audit", &provider, epoch).encode());
+			let seed = structured_hash(SEED_TAG, &(entropy, &provider, epoch));
 			if !is_drawn(&seed, T::AuditRate::get()) {
 				continue;
 			}

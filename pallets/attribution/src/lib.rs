@@ -35,7 +35,8 @@
 //!   treasury.
 //! - [`Dispute::check`](openledger_primitives::dispute::Dispute::check) is the whole judgement, and the
 //!   same function off chain. One who files a false dispute pays the fee.
-//! - A report is drawn for an audit with a randomness that is made after it, so it cannot be ground.
+//! - A report is drawn for an audit with the randomness of several blocks after it, so that one who
+//!   makes some of them, and knows what they will give, cannot choose when to report.
 //!   Leaves that nobody can open are of no use to a cheat that is drawn.
 //! - Who reports stands to lose no less than the pot: a provider its bond, another its deposit.
 //! - A pot that nobody reports in time is [forfeited](Call::forfeit) to the treasury, by a report of the
@@ -129,7 +130,7 @@ pub mod pallet {
 		/// What disputes are checked against.
 		type Facts: ChainFacts + Default;
 
-		/// Draws audits.
+		/// What audits are drawn from.
 		type Randomness: AuditRandomness;
 
 		/// The governed shares, read when an epoch begins.
@@ -163,8 +164,8 @@ pub mod pallet {
 		/// Blocks in which an audit is to be answered.
 		type AuditPeriod: Get<BlockNumber>;
 
-		/// Blocks between a report and its draw; the randomness of the draw has to be younger than
-		/// the report.
+		/// Blocks between a report and its draw. The randomness of all but the first of them is younger
+		/// than the report; who can make them all knows the draw beforehand.
 		#[pallet::constant]
 		type AuditDelay: Get<BlockNumber>;
 
@@ -219,6 +220,10 @@ pub mod pallet {
 	/// What of each provider's pots is not settled, in units; hashed as the pots are, and none is zero.
 	#[pallet::storage]
 	pub type AtRisk<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Balance, ValueQuery>;
+
+	/// What the randomness of every block so far was stirred into; audits are drawn from it.
+	#[pallet::storage]
+	pub type Entropy<T: Config> = StorageValue<_, Hash, ValueQuery>;
 
 	/// The reports that a block draws audits from, removed when it does. The hasher is cheap since
 	/// blocks are counted; a block has `MaxReports` at most.
@@ -525,6 +530,7 @@ pub mod pallet {
 			} else {
 				T::WeightInfo::on_initialize()
 			};
+			Self::stir();
 			epoch.saturating_add(T::WeightInfo::draw_audits(Self::draw_audits()))
 		}
 
@@ -535,7 +541,7 @@ pub mod pallet {
 			);
 			assert!(
 				T::AuditDelay::get() > 1,
-				"an audit is drawn with what the block after the report made: AuditDelay > 1"
+				"an audit is drawn with what the blocks after the report give: AuditDelay > 1"
 			);
 			assert!(
 				T::MaxReports::get() > 0,

@@ -28,9 +28,9 @@ pub trait ProviderPenalty<Credit> {
 	fn jail(provider: &AccountId);
 }
 
-/// Draws audits.
+/// Randomness of blocks.
 pub trait AuditRandomness {
-	/// A hash that nobody could know when the report of two blocks ago was made.
+	/// A hash that the last block's author gave and nobody else could know before.
 	fn random(subject: &[u8]) -> Hash;
 }
 

@@ -53,13 +53,14 @@ fn estimate(compute: u64, reads: u64, writes: u64) -> Weight {
 }
 
 impl WeightInfo for () {
+	// Epoch, randomness, entropy.
 	fn on_initialize() -> Weight {
-		estimate(0, 1, 0)
+		estimate(4 * HASH, 3, 1)
 	}
 
-	// Epoch, terms in force, governed terms and length.
+	// The same, terms in force, governed terms and length.
 	fn begin_epoch() -> Weight {
-		estimate(CALL, 5, 2)
+		estimate(CALL, 7, 3)
 	}
 
 	// The sender's pot, hot key, epoch, pot, report, window, totals, the reports to draw from.

@@ -131,7 +131,7 @@ impl pallet_channels::Config for Runtime {
 }
 
 impl pallet_attribution::Config for Runtime {
-	type AuditDelay = ConstU32<2>;
+	type AuditDelay = ConstU32<6>;
 	type AuditPeriod = attribution::AuditPeriod;
 	type AuditRate = attribution::AuditRate;
 	type BlockNumberProvider = System;

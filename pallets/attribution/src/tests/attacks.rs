@@ -519,10 +519,10 @@ fn the_draw_of_an_audit_should_not_be_known_when_the_report_is_made() {
 		// No draw in the block of the report nor in the next, whose randomness is made after it.
 		pass(1);
 		assert_eq!(book.on_chain().unwrap().audit, None);
-		let known = Dice::random(&(b"audit", bob(), 0u32).encode());
+		let before = Entropy::<Test>::get();
 		pass(1);
+		assert_ne!(before, Entropy::<Test>::get());
 		let audit = book.on_chain().unwrap().audit.unwrap();
-		assert_ne!(audit.seed, known);
 		// A report that is made anew is drawn anew.
 		assert_ok!(book.dispute(eve(), wrong_part(&book)));
 		let right = Book::of(bob(), 0, 4);
@@ -530,6 +530,27 @@ fn the_draw_of_an_audit_should_not_be_known_when_the_report_is_made() {
 		pass(2);
 		assert_ne!(right.on_chain().unwrap().audit.unwrap().seed, audit.seed);
 	})
+}
+
+#[test]
+fn the_author_of_a_block_before_the_draw_should_not_know_the_draw() {
+	let seed_of = |throw: u32, loaded: BlockNumber| {
+		let mut seed = Hash::zero();
+		ExtBuilder.build_and_execute(|| {
+			AuditRate::set(&1_000_000);
+			Throw::set(&throw);
+			let book = stolen();
+			LoadedIn::set(&(System::block_number() + loaded));
+			pass(2);
+			seed = book.on_chain().unwrap().audit.unwrap().seed;
+		});
+		seed
+	};
+	// Whichever block is the cheat's, the other changes the draw.
+	for loaded in [1, 2] {
+		assert_ne!(seed_of(0, loaded), seed_of(1, loaded));
+	}
+	assert_eq!(seed_of(0, 1), seed_of(0, 1));
 }
 
 #[test]
