@@ -8,14 +8,14 @@ use common::{chain_from_preset, check_invariants};
 use frame_support::{
 	assert_noop, assert_ok,
 	traits::{
-		fungible::Inspect, schedule::DispatchTime, Bounded, Get, Hooks, OnRuntimeUpgrade,
-		StorePreimage,
+		fungible::Inspect, schedule::DispatchTime, Bounded, Get, Hooks, InstanceFilter,
+		OnRuntimeUpgrade, StorePreimage,
 	},
 };
 use openledger_primitives::Terms;
 use openledger_runtime::{
 	accounts,
-	configs::Electorate,
+	configs::{Electorate, ProxyType},
 	currency::{EXISTENTIAL_DEPOSIT, MILLI_OPEN, OPEN, TOTAL_SUPPLY},
 	governance::{
 		origins::TREASURER_LIMIT,
@@ -627,4 +627,31 @@ fn a_referendum_should_be_small_enough_to_stand_in_its_own_submission() {
 		let call = set(set_terms(with_data_share(600_000)));
 		assert!(matches!(Preimage::bound(call).unwrap(), Bounded::Inline(_)));
 	});
+}
+
+#[test]
+fn a_proxy_for_governance_should_vote_and_do_nothing_else() {
+	let mine = [
+		RuntimeCall::ConvictionVoting(pallet_conviction_voting::Call::remove_vote {
+			class: None,
+			index: 0,
+		}),
+		RuntimeCall::Referenda(pallet_referenda::Call::place_decision_deposit { index: 0 }),
+		RuntimeCall::Preimage(pallet_preimage::Call::note_preimage { bytes: vec![1] }),
+	];
+	let others = [
+		RuntimeCall::Balances(pallet_balances::Call::burn {
+			value: 1,
+			keep_alive: true,
+		}),
+		RuntimeCall::Utility(pallet_utility::Call::batch { calls: vec![] }),
+		set(set_terms(Terms::default())),
+	];
+	for call in mine {
+		assert!(ProxyType::Governance.filter(&call), "{call:?}");
+	}
+	for call in others {
+		assert!(!ProxyType::Governance.filter(&call), "{call:?}");
+	}
+	assert!(!ProxyType::Governance.is_superset(&ProxyType::NonTransfer));
 }

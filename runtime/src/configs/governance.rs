@@ -23,7 +23,7 @@ use frame_support::{
 	PalletId,
 };
 use frame_system::{EnsureRoot, EnsureSigned};
-use sp_runtime::{traits::IdentityLookup, DispatchError, Perbill, Permill};
+use sp_runtime::{traits::IdentityLookup, DispatchError, Permill};
 
 parameter_types! {
 	pub const PreimageDeposit: RuntimeHoldReason =
@@ -31,8 +31,7 @@ parameter_types! {
 	pub const TreasuryId: PalletId = accounts::TREASURY;
 	pub const NothingBurnt: Permill = Permill::zero();
 	/// Part of a block that scheduled calls may fill.
-	pub ScheduledWeight: Weight =
-		Perbill::from_percent(50) * super::system::MAX_BLOCK_WEIGHT;
+	pub ScheduledWeight: Weight = super::system::MAX_BLOCK_WEIGHT.saturating_div(2);
 	/// Blocks that a vote with the lowest conviction stays locked after its referendum.
 	pub VoteLockingPeriod: BlockNumber = unless_trial(7 * DAYS, 10);
 	/// Blocks after which a referendum that nobody placed the decision deposit for ends.
