@@ -28,7 +28,7 @@ export const eventsOf = <Name extends EventName>(events: readonly LedgerEvent[],
 export function eventOf<Name extends EventName>(events: readonly LedgerEvent[], name: Name): EventMap[Name] {
 	const [found] = eventsOf(events, name);
 	if (found === undefined) {
-		throw new OpenLedgerError('node-error', `There is no event ${name} among ${events.map((event) => event.name).join(', ') || 'none'}.`);
+		throw new OpenLedgerError('node-error', `There is no event ${name}, only ${[...new Set(events.map((event) => event.name))].join(', ') || 'none at all'}.`);
 	}
 	return found;
 }
