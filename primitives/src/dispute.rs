@@ -19,6 +19,7 @@
 //! | [`FalseSpan`](Dispute::FalseSpan) | a quotation that is not in the record it names |
 //! | [`NotAcknowledged`](Dispute::NotAcknowledged) | the payer acknowledged another receipt in its place, or none there |
 //! | [`NotRedeemed`](Dispute::NotRedeemed) | what was redeemed went to the receipts that the payer acknowledged |
+//! | [`Unexplained`](Dispute::Unexplained) | one who reports in a provider's place has not all receipts |
 //!
 //! Sums that do not add up need no dispute: no such leaf can be opened or settled. A part that is
 //! missing makes others too large, since the sum is fixed.
@@ -251,6 +252,13 @@ pub enum Dispute {
 		/// voucher redeemed last.
 		acknowledged: BoundedVec<Receipt, ConstU32<MAX_SHOWN>>,
 	},
+	/// Another than the provider reported money that it cannot explain, which only the provider may:
+	/// else anyone could send to the treasury what others have earned.
+	#[codec(index = 13)]
+	Unexplained {
+		/// A leaf with the zero hash.
+		leaf: Opened<ReceiptLeaf>,
+	},
 }
 
 /// What is wrong with a report.
@@ -334,6 +342,9 @@ pub enum Fault {
 	/// What was redeemed went to other receipts.
 	#[codec(index = 21)]
 	NotRedeemed,
+	/// One who reported in a provider's place had not all receipts.
+	#[codec(index = 22)]
+	Unexplained,
 }
 
 /// Why a dispute proves nothing.
@@ -512,6 +523,11 @@ impl Dispute {
 			Self::UnknownPayee { payout } => {
 				payout.before(&report.payouts)?;
 				(!chain.is_payable(&payout.leaf.payee)).then_some(Fault::UnknownPayee)
+			}
+			Self::Unexplained { leaf } => {
+				leaf.before(&report.receipts)?;
+				(leaf.leaf.receipt.is_zero() && report.reporter != report.provider)
+					.then_some(Fault::Unexplained)
 			}
 			Self::FalseSpan {
 				leaf,
@@ -851,7 +867,9 @@ impl ShownReceipt {
 	fn check(&self, report: &ReportFacts, chain: &impl ChainFacts) -> Result<Balance, NotProven> {
 		let before = self.leaf.before(&report.receipts)?;
 		match &self.receipt {
-			None if self.leaf.leaf.receipt.is_zero() => {}
+			None if self.leaf.leaf.receipt.is_zero() => {
+				related(report.reporter == report.provider)?;
+			}
 			None => return Err(NotProven::Preimage),
 			Some(receipt) => {
 				same_receipt(&self.leaf.leaf, receipt)?;

@@ -336,6 +336,9 @@ impl Book {
 		let mut all = Vec::new();
 		for first in 0..self.receipt_leaves.len() {
 			for second in 0..self.receipt_leaves.len() {
+				all.push(Dispute::Unexplained {
+					leaf: self.leaf(first),
+				});
 				all.push(Dispute::DuplicateReceipt {
 					first: self.leaf(first),
 					second: self.leaf(second),
@@ -990,4 +993,23 @@ fn receipts_that_nobody_asked_for_should_not_get_the_money_of_those_that_were() 
 	assert_eq!(check(4, half), [holds, Ok(Fault::NotAcknowledged)]);
 	assert_eq!(check(4, 0), [holds, holds]);
 	assert_eq!(check(2, half), [holds, Ok(Fault::NotAcknowledged)]);
+}
+
+#[test]
+fn only_the_provider_should_report_money_that_it_cannot_explain() {
+	let book = Book::usual();
+	let check = |leaf, reporter: AccountId| {
+		let facts = ReportFacts {
+			reporter,
+			..book.facts()
+		};
+		Dispute::Unexplained {
+			leaf: book.leaf(leaf),
+		}
+		.check(&facts, &book.world())
+	};
+	let another: AccountId = [9; 32].into();
+	assert_eq!(check(4, another.clone()), Ok(Fault::Unexplained));
+	assert_eq!(check(3, another), Err(NotProven::Holds));
+	assert_eq!(check(4, provider()), Err(NotProven::Holds));
 }

@@ -615,3 +615,22 @@ fn a_pot_should_not_be_forfeited_while_it_may_be_reported() {
 		assert_ok!(Book::of(bob(), 0, 4).report_for(dave()));
 	})
 }
+
+#[test]
+fn anothers_money_should_not_be_sent_to_the_treasury_out_of_spite() {
+	ExtBuilder.build_and_execute(|| {
+		let book = stolen();
+		assert_ok!(book.dispute(contributor(0), wrong_part(&book)));
+		// Eve is faster than those who have the receipts, and says that nobody has.
+		let spite = Book::lost(bob(), 0);
+		assert_ok!(spite.report_for(eve()));
+		let leaf = spite.leaf();
+		assert_ok!(spite.dispute(contributor(0), Dispute::Unexplained { leaf }));
+		assert_eq!(Balances::total_balance(&eve()), ENDOWMENT - 100 * OPEN);
+		let right = Book::of(bob(), 0, 4);
+		assert_ok!(right.report_for(dave()));
+		pass(5);
+		right.settle_all();
+		assert_eq!(Attribution::credit(treasury()), 38 * OPEN / 10);
+	})
+}
