@@ -2,7 +2,7 @@
 
 use crate::commands::{
 	account, adapter, channel, chat, datanet, gateway, keys, model, network, provider, receipt,
-	rewards, train,
+	rewards, train, watch,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use openledger_client::Wait;
@@ -114,6 +114,8 @@ pub enum Command {
 	/// Who was paid for an answer, and why.
 	#[command(subcommand)]
 	Receipt(receipt::Receipt),
+	/// Checks every usage report and disputes what is wrong.
+	Watch(watch::Watch),
 	/// The chain: its epoch, terms and totals.
 	#[command(alias = "status")]
 	Network,
@@ -135,6 +137,7 @@ impl Command {
 			Self::Chat(command) => return command.run(context).await,
 			Self::Rewards(command) => command.run(context).await?,
 			Self::Receipt(command) => command.run(context).await?,
+			Self::Watch(command) => return command.run(context).await,
 			Self::Network => network::run(context).await?,
 		};
 		context.print(&output);

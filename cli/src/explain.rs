@@ -658,10 +658,13 @@ mod tests {
 		let tree = receipts_tree(&leaves).unwrap();
 		let report = types::Report {
 			receipts: tree.commitment(),
+			parts: tree.commitment(),
 			payouts: tree.commitment(),
 			terms: 1,
+			reporter: [9; 32].into(),
 			reported_at: 1,
 			open_at: 2,
+			audit: None,
 			settled: 0,
 			paid: 0,
 		};

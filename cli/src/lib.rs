@@ -17,6 +17,7 @@ pub mod explain;
 pub mod gateway;
 pub mod home;
 pub mod output;
+pub mod watch;
 pub mod workers;
 
 pub use args::Cli;

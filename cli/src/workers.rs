@@ -1,11 +1,13 @@
 //! Talking to providers' workers.
 
 use crate::CliError;
-use openledger_primitives::Hash;
+use codec::{Decode, DecodeAll};
+use openledger_client::reports::Published;
+use openledger_primitives::{merkle, Attribution, EpochIndex, Hash, Receipt};
 use openledger_proto::v1::{
 	adapters_client::AdaptersClient, get_receipt_request::Key, receipts_client::ReceiptsClient,
-	upload_request::Frame, AdapterStatus, GetReceiptRequest, ReceiptDetail, UploadRequest,
-	UploadStart,
+	upload_request::Frame, AdapterStatus, GetReceiptRequest, ReceiptDetail, ReportRequest,
+	UploadRequest, UploadStart,
 };
 use std::{
 	path::Path,
@@ -57,6 +59,54 @@ pub async fn receipt(endpoint: &str, digest: Hash) -> Result<ReceiptDetail, CliE
 		key: Some(Key::Receipt(digest.as_bytes().to_vec())),
 	};
 	Ok(client.get(request).await?.into_inner())
+}
+
+/// Everything that a worker publishes of an epoch's report.
+pub async fn published(endpoint: &str, epoch: EpochIndex) -> Result<Published, CliError> {
+	let mut client = ReceiptsClient::new(connect(endpoint)?).max_decoding_message_size(MAX_MESSAGE);
+	let mut pieces = client
+		.published(ReportRequest { epoch })
+		.await?
+		.into_inner();
+	let mut published = Published::default();
+	while let Some(piece) = pieces.message().await? {
+		take(&piece.receipt_leaves, &mut published.receipt_leaves)?;
+		take(&piece.part_leaves, &mut published.part_leaves)?;
+		take(&piece.payout_leaves, &mut published.payout_leaves)?;
+		let (mut receipts, mut attributions) = (Vec::new(), Vec::new());
+		take::<Receipt>(&piece.receipts, &mut receipts)?;
+		take::<Attribution>(&piece.attributions, &mut attributions)?;
+		for receipt in receipts {
+			published.receipts.insert(receipt.digest(), receipt);
+		}
+		for attribution in attributions {
+			let digest = attribution.digest();
+			published.attributions.insert(digest, attribution);
+		}
+		let leaves = [
+			published.receipt_leaves.len(),
+			published.part_leaves.len(),
+			published.payout_leaves.len(),
+		];
+		if leaves.iter().any(|count| *count > MAX_TREE) {
+			return Err(malformed());
+		}
+	}
+	Ok(published)
+}
+
+/// Most leaves of a tree: what a report can commit to.
+const MAX_TREE: usize = merkle::MAX_LEAVES as usize;
+
+fn take<T: Decode>(encoded: &[Vec<u8>], into: &mut Vec<T>) -> Result<(), CliError> {
+	for bytes in encoded {
+		into.push(T::decode_all(&mut bytes.as_slice()).map_err(|_| malformed())?);
+	}
+	Ok(())
+}
+
+fn malformed() -> CliError {
+	CliError::new("worker", "The worker sent a report that cannot be read.")
 }
 
 /// Sends the files of an adapter that is registered as `model` to a worker. One that has not heard of

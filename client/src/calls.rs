@@ -4,8 +4,10 @@
 
 use crate::{api, types::Curation};
 use openledger_primitives::{
-	merkle::Node, AccountId, AdapterId, AlgorithmId, Balance, BaseModelId, ChannelId, Commitment,
-	ContributionId, DatanetId, EpochIndex, Hash, PayoutLeaf, Rate, SignedVoucher, SnapshotVersion,
+	dispute::{AuditAnswer, Dispute},
+	merkle::Node,
+	AccountId, AdapterId, AlgorithmId, Balance, BaseModelId, ChannelId, Commitment, ContributionId,
+	DatanetId, EpochIndex, Hash, PayoutLeaf, Rate, SignedVoucher, SnapshotVersion,
 };
 use subxt::{
 	transactions::Payload,
@@ -237,10 +239,34 @@ pub fn redeem(vouchers: Vec<SignedVoucher>) -> impl Payload {
 }
 
 /// `Attribution.report`.
-pub fn report(epoch: EpochIndex, receipts: Commitment, payouts: Commitment) -> impl Payload {
+pub fn report(
+	epoch: EpochIndex,
+	receipts: Commitment,
+	parts: Commitment,
+	payouts: Commitment,
+) -> impl Payload {
 	api::tx()
 		.attribution()
-		.report(epoch, Static(receipts), Static(payouts))
+		.report(epoch, Static(receipts), Static(parts), Static(payouts))
+}
+
+/// `Attribution.dispute`.
+pub fn dispute(provider: AccountId, epoch: EpochIndex, dispute: Dispute) -> impl Payload {
+	api::tx()
+		.attribution()
+		.dispute(Static(provider), epoch, Static(dispute))
+}
+
+/// `Attribution.answer_audit`.
+pub fn answer_audit(provider: AccountId, epoch: EpochIndex, answer: AuditAnswer) -> impl Payload {
+	api::tx()
+		.attribution()
+		.answer_audit(Static(provider), epoch, Static(answer))
+}
+
+/// `Providers.unjail`.
+pub fn unjail() -> impl Payload {
+	api::tx().providers().unjail()
 }
 
 /// `Attribution.settle`.

@@ -22,6 +22,7 @@ impl From<datanets::Curation> for Curation {
 		match curation {
 			datanets::Curation::Open => Self::Open,
 			datanets::Curation::Owner => Self::Owner,
+			datanets::Curation::Reviewers => Self::Reviewers,
 		}
 	}
 }
@@ -31,6 +32,7 @@ impl From<Curation> for datanets::Curation {
 		match curation {
 			Curation::Open => Self::Open,
 			Curation::Owner => Self::Owner,
+			Curation::Reviewers => Self::Reviewers,
 		}
 	}
 }
@@ -57,6 +59,16 @@ impl From<datanets::ContributionState> for ContributionState {
 			datanets::ContributionState::Withdrawn { since, until } => {
 				Self::Withdrawn { since, until }
 			}
+			datanets::ContributionState::Rejected { until } => Self::Rejected { until },
+			datanets::ContributionState::Duplicate {
+				since,
+				until,
+				original,
+			} => Self::Duplicate {
+				since,
+				until,
+				original,
+			},
 		}
 	}
 }
@@ -156,6 +168,7 @@ impl From<providers::ProviderState> for ProviderState {
 		match state {
 			providers::ProviderState::Active => Self::Active,
 			providers::ProviderState::Leaving { free_at } => Self::Leaving { free_at },
+			providers::ProviderState::Jailed { until } => Self::Jailed { until },
 		}
 	}
 }
@@ -233,10 +246,17 @@ impl From<attribution::Report> for Report {
 	fn from(report: attribution::Report) -> Self {
 		Self {
 			receipts: report.receipts.0,
+			parts: report.parts.0,
 			payouts: report.payouts.0,
 			terms: report.terms,
+			reporter: report.reporter.0,
 			reported_at: report.reported_at,
 			open_at: report.open_at,
+			audit: report.audit.map(|audit| Audit {
+				seed: audit.seed,
+				due: audit.due,
+				missed: audit.missed,
+			}),
 			settled: report.settled,
 			paid: report.paid,
 		}

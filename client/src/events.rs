@@ -10,9 +10,9 @@ use crate::{
 	ChainError,
 };
 use openledger_primitives::{
-	amount_as_string, AccountId, AdapterId, AlgorithmId, Balance, BaseModelId, BlockNumber,
-	ChannelId, Commitment, ContributionId, DatanetId, EpochIndex, Generation, Hash, Lane, Payee,
-	Rate, RedemptionSplit, SnapshotVersion, TermsVersion,
+	amount_as_string, dispute::Fault, AccountId, AdapterId, AlgorithmId, Balance, BaseModelId,
+	BlockNumber, ChannelId, Commitment, ContributionId, DatanetId, EpochIndex, Generation, Hash,
+	Lane, Payee, Rate, RedemptionSplit, SnapshotVersion, TermsVersion,
 };
 use serde::{Deserialize, Serialize};
 use subxt::events::{Events, Phase};
@@ -250,9 +250,20 @@ pub enum AttributionEvent {
 		provider: AccountId,
 		epoch: EpochIndex,
 		receipts: Commitment,
+		parts: Commitment,
 		payouts: Commitment,
 		terms: TermsVersion,
+		reporter: AccountId,
 		open_at: BlockNumber,
+	},
+	ReportRemoved {
+		provider: AccountId,
+		epoch: EpochIndex,
+		fault: Fault,
+		#[serde(with = "amount_as_string")]
+		slashed: Balance,
+		#[serde(with = "amount_as_string")]
+		reward: Balance,
 	},
 	Credited {
 		provider: AccountId,
@@ -310,344 +321,363 @@ fn is_ours(pallet: &str) -> bool {
 
 fn plain(event: api::Event) -> Option<ChainEvent> {
 	Some(match event {
-		api::Event::Datanets(event) => ChainEvent::Datanets(event.into()),
-		api::Event::Models(event) => ChainEvent::Models(event.into()),
-		api::Event::Providers(event) => ChainEvent::Providers(event.into()),
-		api::Event::Channels(event) => ChainEvent::Channels(event.into()),
-		api::Event::Attribution(event) => ChainEvent::Attribution(event.into()),
+		api::Event::Datanets(event) => ChainEvent::Datanets(datanets(event)?),
+		api::Event::Models(event) => ChainEvent::Models(models(event)?),
+		api::Event::Providers(event) => ChainEvent::Providers(providers(event)?),
+		api::Event::Channels(event) => ChainEvent::Channels(channels(event)),
+		api::Event::Attribution(event) => ChainEvent::Attribution(attribution(event)?),
 		_ => return None,
 	})
 }
 
-impl From<runtime_types::pallet_datanets::pallet::Event> for DatanetsEvent {
-	fn from(event: runtime_types::pallet_datanets::pallet::Event) -> Self {
-		use runtime_types::pallet_datanets::pallet::Event;
-		match event {
-			Event::Created {
-				datanet,
-				owner,
-				name,
-				licence,
-				media_type,
-				curation,
-			} => Self::Created {
-				datanet,
-				owner: owner.0,
-				name: text(&name),
-				licence: text(&licence),
-				media_type: text(&media_type),
-				curation: curation.into(),
-			},
-			Event::Contributed {
-				datanet,
-				contribution,
-				contributor,
-				payout,
-				records,
-				uri,
-			} => Self::Contributed {
-				datanet,
-				contribution,
-				contributor: contributor.0,
-				payout: payout.0,
-				records: records.0,
-				uri: text(&uri),
-			},
-			Event::Accepted {
-				datanet,
-				contribution,
-				contributor,
-			} => Self::Accepted {
-				datanet,
-				contribution,
-				contributor: contributor.0,
-			},
-			Event::Rejected {
-				datanet,
-				contribution,
-				contributor,
-			} => Self::Rejected {
-				datanet,
-				contribution,
-				contributor: contributor.0,
-			},
-			Event::Snapshotted {
-				datanet,
-				version,
-				contributions,
-				licence,
-			} => Self::Snapshotted {
-				datanet,
-				version,
-				contributions: contributions.0,
-				licence: text(&licence),
-			},
-			Event::Withdrawn {
-				datanet,
-				contribution,
-				contributor,
-			} => Self::Withdrawn {
-				datanet,
-				contribution,
-				contributor: contributor.0,
-			},
-		}
+fn datanets(event: runtime_types::pallet_datanets::pallet::Event) -> Option<DatanetsEvent> {
+	use runtime_types::pallet_datanets::pallet::Event;
+	Some(match event {
+		Event::Created {
+			datanet,
+			owner,
+			name,
+			licence,
+			media_type,
+			curation,
+		} => DatanetsEvent::Created {
+			datanet,
+			owner: owner.0,
+			name: text(&name),
+			licence: text(&licence),
+			media_type: text(&media_type),
+			curation: curation.into(),
+		},
+		Event::Contributed {
+			datanet,
+			contribution,
+			contributor,
+			payout,
+			records,
+			uri,
+		} => DatanetsEvent::Contributed {
+			datanet,
+			contribution,
+			contributor: contributor.0,
+			payout: payout.0,
+			records: records.0,
+			uri: text(&uri),
+		},
+		Event::Accepted {
+			datanet,
+			contribution,
+			contributor,
+		} => DatanetsEvent::Accepted {
+			datanet,
+			contribution,
+			contributor: contributor.0,
+		},
+		Event::Rejected {
+			datanet,
+			contribution,
+			contributor,
+		} => DatanetsEvent::Rejected {
+			datanet,
+			contribution,
+			contributor: contributor.0,
+		},
+		Event::Snapshotted {
+			datanet,
+			version,
+			contributions,
+			licence,
+		} => DatanetsEvent::Snapshotted {
+			datanet,
+			version,
+			contributions: contributions.0,
+			licence: text(&licence),
+		},
+		Event::Withdrawn {
+			datanet,
+			contribution,
+			contributor,
+		} => DatanetsEvent::Withdrawn {
+			datanet,
+			contribution,
+			contributor: contributor.0,
+		},
+		// Events that nothing here needs yet.
+		_ => return None,
+	})
+}
+
+fn models(event: runtime_types::pallet_models::pallet::Event) -> Option<ModelsEvent> {
+	use runtime_types::pallet_models::pallet::Event;
+	Some(match event {
+		Event::BaseRegistered {
+			base,
+			owner,
+			name,
+			weights,
+			tokenizer,
+			rate,
+		} => ModelsEvent::BaseRegistered {
+			base,
+			owner: owner.0,
+			name: text(&name),
+			weights,
+			tokenizer,
+			rate: rate.0,
+		},
+		Event::AdapterRegistered {
+			adapter,
+			owner,
+			name,
+			base,
+			weights,
+			config,
+			index,
+			algorithm,
+			lineage,
+			rate,
+		} => ModelsEvent::AdapterRegistered {
+			adapter,
+			owner: owner.0,
+			name: text(&name),
+			base,
+			weights,
+			config,
+			index,
+			algorithm,
+			lineage,
+			rate: rate.0,
+		},
+		Event::AdapterRetired { adapter, owner } => ModelsEvent::AdapterRetired {
+			adapter,
+			owner: owner.0,
+		},
+		// Events that nothing here needs yet.
+		_ => return None,
+	})
+}
+
+fn providers(event: runtime_types::pallet_providers::pallet::Event) -> Option<ProvidersEvent> {
+	use runtime_types::pallet_providers::pallet::Event;
+	Some(match event {
+		Event::Registered {
+			provider,
+			hot_key,
+			endpoint,
+			bond,
+			bases,
+			quote,
+		} => ProvidersEvent::Registered {
+			provider: provider.0,
+			hot_key: hot_key.0,
+			endpoint: text(&endpoint),
+			bond,
+			bases,
+			quote: quote.into(),
+		},
+		Event::QuoteChanged { provider, quote } => ProvidersEvent::QuoteChanged {
+			provider: provider.0,
+			quote: quote.into(),
+		},
+		Event::HotKeyChanged { provider, hot_key } => ProvidersEvent::HotKeyChanged {
+			provider: provider.0,
+			hot_key: hot_key.0,
+		},
+		Event::EndpointChanged { provider, endpoint } => ProvidersEvent::EndpointChanged {
+			provider: provider.0,
+			endpoint: text(&endpoint),
+		},
+		Event::Bonded { provider, bond } => ProvidersEvent::Bonded {
+			provider: provider.0,
+			bond,
+		},
+		Event::Leaving { provider, free_at } => ProvidersEvent::Leaving {
+			provider: provider.0,
+			free_at,
+		},
+		Event::Left { provider, bond } => ProvidersEvent::Left {
+			provider: provider.0,
+			bond,
+		},
+		// Events that nothing here needs yet.
+		_ => return None,
+	})
+}
+
+fn channels(event: runtime_types::pallet_channels::pallet::Event) -> ChannelsEvent {
+	use runtime_types::pallet_channels::pallet::Event;
+	match event {
+		Event::Opened {
+			channel,
+			payer,
+			provider,
+			escrow,
+			generation,
+		} => ChannelsEvent::Opened {
+			channel,
+			payer: payer.0,
+			provider: provider.0,
+			escrow,
+			generation,
+		},
+		Event::ToppedUp {
+			channel,
+			by,
+			amount,
+			escrow,
+		} => ChannelsEvent::ToppedUp {
+			channel,
+			by: by.0,
+			amount,
+			escrow,
+		},
+		Event::DelegateSet {
+			channel, delegate, ..
+		} => ChannelsEvent::DelegateSet {
+			channel,
+			delegate: delegate.map(Into::into),
+		},
+		Event::Thawing { channel, free_at } => ChannelsEvent::Thawing { channel, free_at },
+		Event::ThawCancelled { channel } => ChannelsEvent::ThawCancelled { channel },
+		Event::Withdrawn {
+			channel,
+			amount,
+			generation,
+		} => ChannelsEvent::Withdrawn {
+			channel,
+			amount,
+			generation,
+		},
+		Event::Closed { channel } => ChannelsEvent::Closed { channel },
+		Event::Redeemed {
+			channel,
+			payer,
+			provider,
+			generation,
+			lane,
+			compute,
+			licence,
+			amount,
+			escrow,
+		} => ChannelsEvent::Redeemed(Redeemed {
+			channel,
+			payer: payer.0,
+			provider: provider.0,
+			generation,
+			lane,
+			compute,
+			licence,
+			amount,
+			escrow,
+		}),
+		Event::VoucherSkipped {
+			index,
+			channel,
+			lane,
+			reason,
+		} => ChannelsEvent::VoucherSkipped {
+			index,
+			channel,
+			lane,
+			reason: format!("{reason:?}"),
+		},
 	}
 }
 
-impl From<runtime_types::pallet_models::pallet::Event> for ModelsEvent {
-	fn from(event: runtime_types::pallet_models::pallet::Event) -> Self {
-		use runtime_types::pallet_models::pallet::Event;
-		match event {
-			Event::BaseRegistered {
-				base,
-				owner,
-				name,
-				weights,
-				tokenizer,
-				rate,
-			} => Self::BaseRegistered {
-				base,
-				owner: owner.0,
-				name: text(&name),
-				weights,
-				tokenizer,
-				rate: rate.0,
-			},
-			Event::AdapterRegistered {
-				adapter,
-				owner,
-				name,
-				base,
-				weights,
-				config,
-				index,
-				algorithm,
-				lineage,
-				rate,
-			} => Self::AdapterRegistered {
-				adapter,
-				owner: owner.0,
-				name: text(&name),
-				base,
-				weights,
-				config,
-				index,
-				algorithm,
-				lineage,
-				rate: rate.0,
-			},
-			Event::AdapterRetired { adapter, owner } => Self::AdapterRetired {
-				adapter,
-				owner: owner.0,
-			},
-		}
-	}
-}
-
-impl From<runtime_types::pallet_providers::pallet::Event> for ProvidersEvent {
-	fn from(event: runtime_types::pallet_providers::pallet::Event) -> Self {
-		use runtime_types::pallet_providers::pallet::Event;
-		match event {
-			Event::Registered {
-				provider,
-				hot_key,
-				endpoint,
-				bond,
-				bases,
-				quote,
-			} => Self::Registered {
-				provider: provider.0,
-				hot_key: hot_key.0,
-				endpoint: text(&endpoint),
-				bond,
-				bases,
-				quote: quote.into(),
-			},
-			Event::QuoteChanged { provider, quote } => Self::QuoteChanged {
-				provider: provider.0,
-				quote: quote.into(),
-			},
-			Event::HotKeyChanged { provider, hot_key } => Self::HotKeyChanged {
-				provider: provider.0,
-				hot_key: hot_key.0,
-			},
-			Event::EndpointChanged { provider, endpoint } => Self::EndpointChanged {
-				provider: provider.0,
-				endpoint: text(&endpoint),
-			},
-			Event::Bonded { provider, bond } => Self::Bonded {
-				provider: provider.0,
-				bond,
-			},
-			Event::Leaving { provider, free_at } => Self::Leaving {
-				provider: provider.0,
-				free_at,
-			},
-			Event::Left { provider, bond } => Self::Left {
-				provider: provider.0,
-				bond,
-			},
-		}
-	}
-}
-
-impl From<runtime_types::pallet_channels::pallet::Event> for ChannelsEvent {
-	fn from(event: runtime_types::pallet_channels::pallet::Event) -> Self {
-		use runtime_types::pallet_channels::pallet::Event;
-		match event {
-			Event::Opened {
-				channel,
-				payer,
-				provider,
-				escrow,
-				generation,
-			} => Self::Opened {
-				channel,
-				payer: payer.0,
-				provider: provider.0,
-				escrow,
-				generation,
-			},
-			Event::ToppedUp {
-				channel,
-				by,
-				amount,
-				escrow,
-			} => Self::ToppedUp {
-				channel,
-				by: by.0,
-				amount,
-				escrow,
-			},
-			Event::DelegateSet {
-				channel, delegate, ..
-			} => Self::DelegateSet {
-				channel,
-				delegate: delegate.map(Into::into),
-			},
-			Event::Thawing { channel, free_at } => Self::Thawing { channel, free_at },
-			Event::ThawCancelled { channel } => Self::ThawCancelled { channel },
-			Event::Withdrawn {
-				channel,
-				amount,
-				generation,
-			} => Self::Withdrawn {
-				channel,
-				amount,
-				generation,
-			},
-			Event::Closed { channel } => Self::Closed { channel },
-			Event::Redeemed {
-				channel,
-				payer,
-				provider,
-				generation,
-				lane,
-				compute,
-				licence,
-				amount,
-				escrow,
-			} => Self::Redeemed(Redeemed {
-				channel,
-				payer: payer.0,
-				provider: provider.0,
-				generation,
-				lane,
-				compute,
-				licence,
-				amount,
-				escrow,
-			}),
-			Event::VoucherSkipped {
-				index,
-				channel,
-				lane,
-				reason,
-			} => Self::VoucherSkipped {
-				index,
-				channel,
-				lane,
-				reason: format!("{reason:?}"),
-			},
-		}
-	}
-}
-
-impl From<runtime_types::pallet_attribution::pallet::Event> for AttributionEvent {
-	fn from(event: runtime_types::pallet_attribution::pallet::Event) -> Self {
-		use runtime_types::pallet_attribution::pallet::Event;
-		match event {
-			Event::EpochStarted { epoch, terms } => Self::EpochStarted { epoch, terms },
-			Event::Collected {
-				provider,
-				epoch,
-				compute,
-				licence,
-				split,
-			} => Self::Collected {
-				provider: provider.0,
-				epoch,
-				compute,
-				licence,
-				split: split.0,
-			},
-			Event::Reported {
-				provider,
-				epoch,
-				receipts,
-				payouts,
-				terms,
-				open_at,
-			} => Self::Reported {
-				provider: provider.0,
-				epoch,
-				receipts: receipts.0,
-				payouts: payouts.0,
-				terms,
-				open_at,
-			},
-			Event::Credited {
-				provider,
-				epoch,
-				payee,
-				account,
-				amount,
-			} => Self::Credited {
-				provider: provider.0,
-				epoch,
-				payee: payee.0,
-				account: account.0,
-				amount,
-			},
-			Event::Unpayable {
-				provider,
-				epoch,
-				payee,
-				amount,
-			} => Self::Unpayable {
-				provider: provider.0,
-				epoch,
-				payee: payee.0,
-				amount,
-			},
-			Event::Settled {
-				provider,
-				epoch,
-				paid,
-			} => Self::Settled {
-				provider: provider.0,
-				epoch,
-				paid,
-			},
-			Event::Claimed { account, amount } => Self::Claimed {
-				account: account.0,
-				amount,
-			},
-			Event::Deferred { account, amount } => Self::Deferred {
-				account: account.0,
-				amount,
-			},
-		}
-	}
+fn attribution(
+	event: runtime_types::pallet_attribution::pallet::Event,
+) -> Option<AttributionEvent> {
+	use runtime_types::pallet_attribution::pallet::Event;
+	Some(match event {
+		Event::EpochStarted { epoch, terms } => AttributionEvent::EpochStarted { epoch, terms },
+		Event::Collected {
+			provider,
+			epoch,
+			compute,
+			licence,
+			split,
+		} => AttributionEvent::Collected {
+			provider: provider.0,
+			epoch,
+			compute,
+			licence,
+			split: split.0,
+		},
+		Event::Reported {
+			provider,
+			epoch,
+			receipts,
+			parts,
+			payouts,
+			terms,
+			reporter,
+			open_at,
+			..
+		} => AttributionEvent::Reported {
+			provider: provider.0,
+			epoch,
+			receipts: receipts.0,
+			parts: parts.0,
+			payouts: payouts.0,
+			terms,
+			reporter: reporter.0,
+			open_at,
+		},
+		Event::ReportRemoved {
+			provider,
+			epoch,
+			fault,
+			slashed,
+			reward,
+			..
+		} => AttributionEvent::ReportRemoved {
+			provider: provider.0,
+			epoch,
+			fault: fault.0,
+			slashed,
+			reward,
+		},
+		Event::Credited {
+			provider,
+			epoch,
+			payee,
+			account,
+			amount,
+		} => AttributionEvent::Credited {
+			provider: provider.0,
+			epoch,
+			payee: payee.0,
+			account: account.0,
+			amount,
+		},
+		Event::Unpayable {
+			provider,
+			epoch,
+			payee,
+			amount,
+		} => AttributionEvent::Unpayable {
+			provider: provider.0,
+			epoch,
+			payee: payee.0,
+			amount,
+		},
+		Event::Settled {
+			provider,
+			epoch,
+			paid,
+		} => AttributionEvent::Settled {
+			provider: provider.0,
+			epoch,
+			paid,
+		},
+		Event::Claimed { account, amount } => AttributionEvent::Claimed {
+			account: account.0,
+			amount,
+		},
+		Event::Deferred { account, amount } => AttributionEvent::Deferred {
+			account: account.0,
+			amount,
+		},
+		// Events that nothing here needs yet.
+		_ => return None,
+	})
 }

@@ -20,6 +20,8 @@ mod follow;
 pub mod keys;
 mod parameters;
 mod queries;
+pub mod reports;
+pub mod reviews;
 mod submit;
 pub mod types;
 
@@ -71,6 +73,18 @@ pub use subxt::transactions::Payload;
 	substitute_type(
 		path = "openledger_primitives::report::PayoutLeaf",
 		with = "::subxt::utils::Static<::openledger_primitives::PayoutLeaf>"
+	),
+	substitute_type(
+		path = "openledger_primitives::dispute::Dispute",
+		with = "::subxt::utils::Static<::openledger_primitives::dispute::Dispute>"
+	),
+	substitute_type(
+		path = "openledger_primitives::dispute::AuditAnswer",
+		with = "::subxt::utils::Static<::openledger_primitives::dispute::AuditAnswer>"
+	),
+	substitute_type(
+		path = "openledger_primitives::dispute::Fault",
+		with = "::subxt::utils::Static<::openledger_primitives::dispute::Fault>"
 	),
 	substitute_type(
 		path = "openledger_primitives::voucher::SignedVoucher",

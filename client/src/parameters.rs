@@ -69,14 +69,15 @@ fn set(parameters: &mut Parameters, value: Value) {
 				parameters.unbonding_period = blocks;
 			}
 			serving::ParametersValue::MaxRate(amount) => parameters.max_rate = amount,
+			_ => (),
 		},
 		Value::Attribution(value) => match value {
 			attribution::ParametersValue::EpochLength(blocks) => parameters.epoch_length = blocks,
 			attribution::ParametersValue::DisputeWindow(blocks) => {
 				parameters.dispute_window = blocks;
 			}
-			attribution::ParametersValue::SplitTerms(_) => (),
+			_ => (),
 		},
-		Value::Fees(_) => (),
+		_ => (),
 	}
 }

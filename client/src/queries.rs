@@ -161,6 +161,14 @@ impl Chain {
 		}))
 	}
 
+	/// The id that the next channel gets.
+	pub async fn next_channel(&self) -> Result<ChannelId, ChainError> {
+		let value = self
+			.get(api::storage().channels().next_channel(), ())
+			.await?;
+		Ok(value.unwrap_or_default())
+	}
+
 	/// The settlement epoch that runs.
 	pub async fn epoch(&self) -> Result<Epoch, ChainError> {
 		let value = self
@@ -269,7 +277,7 @@ impl Chain {
 	}
 
 	/// A storage value, or its default where it has one.
-	async fn get<A: Address>(
+	pub(crate) async fn get<A: Address>(
 		&self,
 		address: A,
 		key: A::KeyParts,

@@ -16,6 +16,8 @@ pub enum Curation {
 	Open,
 	/// The owner.
 	Owner,
+	/// Reviewers with stake, by votes.
+	Reviewers,
 }
 
 /// A pool of records under one licence.
@@ -59,15 +61,32 @@ pub enum ContributionState {
 		/// The first snapshot without it.
 		until: SnapshotVersion,
 	},
+	/// Rejected by the reviewers; its contributor may appeal.
+	Rejected {
+		/// The first block in which it is too late for that.
+		until: BlockNumber,
+	},
+	/// Proven to repeat a record of another contribution; part of the snapshots from `since` to before
+	/// `until`.
+	Duplicate {
+		/// The first snapshot with it.
+		since: SnapshotVersion,
+		/// The first snapshot without it.
+		until: SnapshotVersion,
+		/// The contribution that had the record first.
+		original: ContributionId,
+	},
 }
 
 impl ContributionState {
 	/// Whether snapshot `version` contains the contribution.
 	pub fn is_in(&self, version: SnapshotVersion) -> bool {
 		match self {
-			Self::Pending => false,
+			Self::Pending | Self::Rejected { .. } => false,
 			Self::Accepted { since } => *since <= version,
-			Self::Withdrawn { since, until } => *since <= version && version < *until,
+			Self::Withdrawn { since, until } | Self::Duplicate { since, until, .. } => {
+				*since <= version && version < *until
+			}
 		}
 	}
 }
@@ -202,6 +221,11 @@ pub enum ProviderState {
 		/// The block from which the bond is free.
 		free_at: BlockNumber,
 	},
+	/// It was caught cheating, or has too little at stake.
+	Jailed {
+		/// The block from which it may ask to be let out.
+		until: BlockNumber,
+	},
 }
 
 /// Who serves models.
@@ -316,18 +340,24 @@ pub struct Pot {
 }
 
 /// What a provider says an epoch's licence money is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
 	/// The tree over the receipts.
 	pub receipts: Commitment,
+	/// The tree over the parts: what each payee gets of each receipt.
+	pub parts: Commitment,
 	/// The tree over the payouts.
 	pub payouts: Commitment,
 	/// The version of the terms.
 	pub terms: TermsVersion,
+	/// Who made it.
+	pub reporter: AccountId,
 	/// The block it was posted in.
 	pub reported_at: BlockNumber,
 	/// The block from which it can be settled.
 	pub open_at: BlockNumber,
+	/// The audit it has yet to pass.
+	pub audit: Option<Audit>,
 	/// How many payouts are settled.
 	pub settled: u32,
 	/// How much they were, in units.
@@ -335,7 +365,23 @@ pub struct Report {
 	pub paid: Balance,
 }
 
+/// An audit that a report was drawn for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+	/// What the leaves to show are drawn with.
+	pub seed: Hash,
+	/// The last block for the answer.
+	pub due: BlockNumber,
+	/// Whether an earlier last block passed without one.
+	pub missed: bool,
+}
+
 impl Report {
+	/// Whether it can still be proven wrong in block `now`.
+	pub fn is_disputable(&self, now: BlockNumber) -> bool {
+		!self.is_settled() && (now < self.open_at || self.audit.is_some())
+	}
+
 	/// Whether every payout is settled.
 	pub fn is_settled(&self) -> bool {
 		self.settled >= self.payouts.count

@@ -1,6 +1,7 @@
 //! `openledger datanet`.
 
 use crate::{
+	commands::review::Review,
 	content::{self, SnapshotName},
 	context::Context,
 	output::{bytes, fields, short, short_hash, table, Output},
@@ -11,6 +12,7 @@ use openledger_attribution::Records;
 use openledger_client::{
 	calls,
 	events::DatanetsEvent,
+	reviews,
 	types::{self, ContributionState},
 	Chain, ChainEvent, Submitted,
 };
@@ -84,6 +86,41 @@ pub enum Datanet {
 		/// The contribution.
 		contribution: ContributionId,
 	},
+	/// Changes the account that a contribution of yours earns for, in old snapshots too.
+	SetPayout {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The contribution.
+		contribution: ContributionId,
+		/// An address or a key's name.
+		account: String,
+	},
+	/// Takes a contribution's bond back, some time after its acceptance.
+	ReleaseBond {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The contribution.
+		contribution: ContributionId,
+	},
+	/// Appeals against the reviewers' rejection of a contribution of yours; needs a deposit.
+	Appeal {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The contribution.
+		contribution: ContributionId,
+	},
+	/// Fetches two contributions and, if they share a record, proves that the later is a duplicate.
+	ClaimDuplicate {
+		/// The Datanet.
+		datanet: DatanetId,
+		/// The earlier contribution.
+		original: ContributionId,
+		/// The later one.
+		duplicate: ContributionId,
+	},
+	/// Reviewing contributions, with money at stake.
+	#[command(subcommand)]
+	Review(Review),
 	/// Freezes what is accepted.
 	Snapshot {
 		/// The Datanet.
@@ -106,6 +143,8 @@ pub enum Curation {
 	Open,
 	/// Its owner.
 	Owner,
+	/// Reviewers with money at stake.
+	Reviewers,
 }
 
 impl From<Curation> for types::Curation {
@@ -113,6 +152,7 @@ impl From<Curation> for types::Curation {
 		match curation {
 			Curation::Open => Self::Open,
 			Curation::Owner => Self::Owner,
+			Curation::Reviewers => Self::Reviewers,
 		}
 	}
 }
@@ -254,6 +294,53 @@ impl Datanet {
 				let done = context.submit(&chain, &call).await?;
 				Ok(decided("Withdrew", datanet, &[contribution], vec![done]))
 			}
+			Self::SetPayout {
+				datanet,
+				contribution,
+				account,
+			} => {
+				let payout = context.account(Some(&account))?;
+				let call = reviews::set_payout_account(datanet, contribution, payout.clone());
+				let done = context.submit(&chain, &call).await?;
+				let human =
+					format!("Contribution {contribution} of Datanet {datanet} earns for {payout}.");
+				Ok(Output::new(
+					json!({ "payout": payout, "transaction": done }),
+					human,
+				))
+			}
+			Self::ReleaseBond {
+				datanet,
+				contribution,
+			} => {
+				let call = reviews::release_bond(datanet, contribution);
+				let done = context.submit(&chain, &call).await?;
+				Ok(decided(
+					"Released the bond of",
+					datanet,
+					&[contribution],
+					vec![done],
+				))
+			}
+			Self::Appeal {
+				datanet,
+				contribution,
+			} => {
+				let call = reviews::appeal(datanet, contribution);
+				let done = context.submit(&chain, &call).await?;
+				Ok(decided(
+					"Appealed for",
+					datanet,
+					&[contribution],
+					vec![done],
+				))
+			}
+			Self::ClaimDuplicate {
+				datanet,
+				original,
+				duplicate,
+			} => claim_duplicate(context, &chain, datanet, original, duplicate).await,
+			Self::Review(review) => review.run(context, &chain).await,
 			Self::Snapshot { datanet } => {
 				let done = context.submit(&chain, &calls::snapshot(datanet)).await?;
 				let made = done.events.iter().find_map(|event| match event {
@@ -343,7 +430,76 @@ fn state(state: &ContributionState) -> String {
 				until.saturating_sub(1)
 			)
 		}
+		ContributionState::Rejected { until } => {
+			format!("rejected, appeal before block {until}")
+		}
+		ContributionState::Duplicate {
+			since,
+			until,
+			original,
+		} => {
+			format!(
+				"repeats a record of contribution {original}, in snapshots {since} to {}",
+				until.saturating_sub(1)
+			)
+		}
 	}
+}
+
+/// Proves the first record that two contributions share.
+async fn claim_duplicate(
+	context: &Context,
+	chain: &Chain,
+	datanet: DatanetId,
+	original: ContributionId,
+	duplicate: ContributionId,
+) -> Result<Output, CliError> {
+	let mut fetched = Vec::new();
+	for id in [original, duplicate] {
+		let contribution = chain.contribution(datanet, id).await?.ok_or_else(|| {
+			CliError::missing(format!("Datanet {datanet} has no contribution {id}."))
+		})?;
+		fetched.push(content::fetch(&contribution.uri, &contribution.records).await?);
+	}
+	let leaves: Vec<_> = fetched.iter().map(Records::leaves).collect();
+	let shared = leaves[1].iter().enumerate().find_map(|(second, leaf)| {
+		let first = leaves[0]
+			.iter()
+			.position(|other| other.record == leaf.record)?;
+		Some([first, second])
+	});
+	let [first, second] = shared.ok_or_else(|| {
+		CliError::missing(format!(
+			"Contributions {original} and {duplicate} of Datanet {datanet} share no record."
+		))
+	})?;
+	let proof = |contribution, which: usize, at: usize| -> Result<reviews::RecordProof, CliError> {
+		let index = u32::try_from(at).map_err(|_| {
+			CliError::new("content-too-large", "A contribution has too many records.")
+		})?;
+		Ok(reviews::RecordProof {
+			contribution,
+			index,
+			leaf: leaves[which][at],
+			proof: fetched[which].proof(index)?,
+		})
+	};
+	let call = reviews::claim_duplicate(
+		datanet,
+		proof(original, 0, first)?,
+		proof(duplicate, 1, second)?,
+	);
+	let done = context.submit(chain, &call).await?;
+	let record = leaves[1][second].record;
+	let human = format!(
+		"Proved that contribution {duplicate} of Datanet {datanet} repeats record {} of contribution \
+		 {original}; later snapshots are without it.",
+		crate::output::hash(&record)
+	);
+	Ok(Output::new(
+		json!({ "record": record, "transaction": done }),
+		human,
+	))
 }
 
 async fn show(chain: &Chain, id: DatanetId) -> Result<Output, CliError> {
@@ -361,6 +517,7 @@ async fn show(chain: &Chain, id: DatanetId) -> Result<Output, CliError> {
 	let curation = match datanet.curation {
 		types::Curation::Open => "open to all",
 		types::Curation::Owner => "by its owner",
+		types::Curation::Reviewers => "by its reviewers",
 	};
 	let head = fields([
 		("Datanet", format!("{id} “{}”", datanet.name)),

@@ -11,8 +11,10 @@ pub mod model;
 pub mod network;
 pub mod provider;
 pub mod receipt;
+pub mod review;
 pub mod rewards;
 pub mod train;
+pub mod watch;
 
 use crate::{context::Context, Cli, CliError};
 

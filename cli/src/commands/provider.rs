@@ -39,7 +39,7 @@ pub enum Provider {
 		/// Its account; otherwise that of `--key`.
 		provider: Option<String>,
 	},
-	/// Changes what the provider asks.
+	/// Announces another price, which holds after the notice that governance sets.
 	Quote {
 		/// What it asks.
 		#[command(flatten)]
@@ -55,6 +55,8 @@ pub enum Provider {
 		/// The new key: an address or a key's name.
 		key: String,
 	},
+	/// Asks to be let out of jail, once its time is over and the bond is large enough.
+	Unjail,
 	/// Gives notice; the bond is free after the unbonding period.
 	Leave,
 	/// Takes the bond back after the unbonding period.
@@ -93,6 +95,7 @@ impl Provider {
 				let call = calls::set_hot_key(context.account(Some(&key))?);
 				context.submit(&chain, &call).await?
 			}
+			Self::Unjail => context.submit(&chain, &calls::unjail()).await?,
 			Self::Leave => context.submit(&chain, &calls::leave()).await?,
 			Self::WithdrawBond => context.submit(&chain, &calls::withdraw_bond()).await?,
 			Self::List => {
@@ -131,6 +134,7 @@ fn state(state: &ProviderState) -> String {
 	match state {
 		ProviderState::Active => "active".into(),
 		ProviderState::Leaving { free_at } => format!("leaving, bond free at block {free_at}"),
+		ProviderState::Jailed { until } => format!("jailed, may ask out at block {until}"),
 	}
 }
 

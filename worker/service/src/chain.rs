@@ -10,8 +10,9 @@ use openledger_client::types::{
 	Adapter, BaseModel, Channel, Epoch, LaneState, ModelId, Pot, Provider, Report,
 };
 use openledger_primitives::{
-	merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId, Commitment, DatanetId,
-	EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion, Terms, TermsVersion,
+	dispute::AuditAnswer, merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId,
+	Commitment, DatanetId, EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion,
+	Terms, TermsVersion,
 };
 use tonic::async_trait;
 
@@ -134,7 +135,15 @@ pub trait Chain: Send + Sync + 'static {
 		&self,
 		epoch: EpochIndex,
 		receipts: Commitment,
+		parts: Commitment,
 		payouts: Commitment,
+	) -> Result<BlockNumber, ChainError>;
+	/// Opens the leaves that an audit of a report drew.
+	async fn answer_audit(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		answer: AuditAnswer,
 	) -> Result<BlockNumber, ChainError>;
 	/// Settles the next payout leaves of a report.
 	async fn settle(

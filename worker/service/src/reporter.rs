@@ -12,15 +12,19 @@ use crate::{
 	worker::stopped,
 };
 use openledger_attribution::data_weights;
-use openledger_client::types::Pot;
+use openledger_client::{
+	reports::{Published, Trees},
+	types::Pot,
+};
 use openledger_primitives::{
+	dispute::ReportFacts,
 	merkle::MerkleError,
 	report::{
 		parts, parts_tree, payouts, payouts_tree, receipt_net, receipts_tree, split, Earning,
 	},
 	Balance, Commitment, EpochIndex, Hash, PayoutLeaf, ReceiptLeaf, Terms,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Most payout leaves of one settlement.
@@ -49,6 +53,9 @@ pub enum ReportError {
 	/// The chain holds another report than the one made here.
 	#[error("the report on chain is not this worker's; is another worker using the same key?")]
 	Foreign,
+	/// A receipt that an audit wants to see is not in the store.
+	#[error("the audit cannot be answered: receipts are missing in the store")]
+	Unanswerable,
 	/// Amounts overflow, or the epoch's terms are not valid.
 	#[error("the payouts cannot be computed: {0}")]
 	Arithmetic(&'static str),
@@ -154,8 +161,14 @@ impl Reporter {
 		let Some(on_chain) = on_chain else {
 			return self.post(epoch, &made).await;
 		};
-		if on_chain.receipts != made.receipts || on_chain.payouts != made.payouts {
+		let same = on_chain.receipts == made.receipts
+			&& on_chain.parts == made.parts
+			&& on_chain.payouts == made.payouts;
+		if !same {
 			return Err(ReportError::Foreign);
+		}
+		if let Some(audit) = &on_chain.audit {
+			return self.answer(epoch, &made, audit.seed).await;
 		}
 		if on_chain.is_settled() {
 			record.done = true;
@@ -175,7 +188,7 @@ impl Reporter {
 			.payee
 			.view
 			.chain()
-			.submit_report(epoch, made.receipts, made.payouts)
+			.submit_report(epoch, made.receipts, made.parts, made.payouts)
 			.await;
 		match sent {
 			Ok(block) => {
@@ -195,6 +208,53 @@ impl Reporter {
 			Err(ChainError::Refused { name, .. }) if name == "Attribution.AlreadyReported" => {
 				Ok(())
 			}
+			Err(error) => Err(error.into()),
+		}
+	}
+
+	/// Shows the leaves that an audit drew.
+	async fn answer(
+		&self,
+		epoch: EpochIndex,
+		made: &EpochReport,
+		seed: Hash,
+	) -> Result<(), ReportError> {
+		let payee = &self.payee;
+		let mut receipts = HashMap::new();
+		for leaf in &made.receipt_leaves {
+			if let Some(record) = payee.store.receipt(&leaf.receipt)? {
+				receipts.insert(leaf.receipt, record.receipt);
+			}
+		}
+		let published = Published {
+			receipt_leaves: made.receipt_leaves.clone(),
+			part_leaves: made.part_leaves.clone(),
+			payout_leaves: made.payout_leaves.clone(),
+			receipts,
+			attributions: HashMap::new(),
+		};
+		let report = ReportFacts {
+			provider: payee.provider.clone(),
+			epoch,
+			reporter: payee.provider.clone(),
+			receipts: made.receipts,
+			parts: made.parts,
+			payouts: made.payouts,
+			terms: made.terms,
+		};
+		let answer = Trees::new(&published, &report)
+			.ok()
+			.and_then(|trees| trees.answer(seed))
+			.ok_or(ReportError::Unanswerable)?;
+		let chain = payee.view.chain();
+		match chain.answer_audit(&payee.provider, epoch, answer).await {
+			Ok(block) => {
+				self.metrics.report("audited");
+				tracing::info!(epoch, block, "audit answered");
+				Ok(())
+			}
+			// It was answered before; the followed block does not show it yet.
+			Err(ChainError::Refused { name, .. }) if name == "Attribution.NoAudit" => Ok(()),
 			Err(error) => Err(error.into()),
 		}
 	}

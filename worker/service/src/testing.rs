@@ -24,7 +24,7 @@ use futures::stream::{BoxStream, StreamExt};
 use openledger_attribution::{Contribution, Index, Records, Snapshot, Token};
 use openledger_client::{
 	types::{
-		Adapter, AdapterState, BaseModel, Channel, Delegate, Epoch, LaneState, ModelId, Pot,
+		Adapter, AdapterState, Audit, BaseModel, Channel, Delegate, Epoch, LaneState, ModelId, Pot,
 		Provider, ProviderState, Quote, Report,
 	},
 	Keypair,
@@ -35,6 +35,7 @@ use openledger_engine::{
 };
 use openledger_primitives::{
 	algorithm, content_hash,
+	dispute::AuditAnswer,
 	fees::{scale, split_redemption},
 	merkle::{verify_range, Node},
 	voucher::acknowledge,
@@ -107,6 +108,8 @@ pub struct ChainState {
 	pub window: BlockNumber,
 	/// Calls that fail before one succeeds.
 	pub failures: u32,
+	/// Draws every report for an audit with this seed.
+	pub audit: Option<Hash>,
 	/// Settlements that are included before they fail.
 	pub settle_limit: Option<u32>,
 	/// Vouchers that were skipped, with their blocks.
@@ -342,7 +345,7 @@ impl Chain for FakeChain {
 		_: &AccountId,
 		epoch: u32,
 	) -> Result<Option<Report>, ChainError> {
-		Ok(self.lock().reports.get(&epoch).copied())
+		Ok(self.lock().reports.get(&epoch).cloned())
 	}
 
 	async fn redeem(&self, vouchers: Vec<SignedVoucher>) -> Result<BlockNumber, ChainError> {
@@ -408,6 +411,7 @@ impl Chain for FakeChain {
 		&self,
 		epoch: EpochIndex,
 		receipts: Commitment,
+		parts: Commitment,
 		payouts: Commitment,
 	) -> Result<BlockNumber, ChainError> {
 		let mut state = self.lock();
@@ -420,18 +424,53 @@ impl Chain for FakeChain {
 		if state.reports.contains_key(&epoch) {
 			return Err(refused("Attribution.AlreadyReported"));
 		}
-		if receipts.sum != pot.licence || payouts.sum != pot.net {
+		if receipts.sum != pot.licence || parts.sum != pot.net || payouts.sum != pot.net {
 			return Err(refused("Attribution.ReceiptsDoNotMatch"));
 		}
 		let report = Report {
 			receipts,
+			parts,
 			payouts,
 			terms: 1,
+			reporter: provider(),
 			reported_at: now,
 			open_at: now + state.window,
+			audit: state.audit.map(|seed| Audit {
+				seed,
+				due: now + 100,
+				missed: false,
+			}),
 			settled: 0,
 			paid: 0,
 		};
+		state.reports.insert(epoch, report);
+		let current = state.epoch;
+		state.blocks.push((current, Vec::new()));
+		Ok(now)
+	}
+
+	async fn answer_audit(
+		&self,
+		_: &AccountId,
+		epoch: EpochIndex,
+		answer: AuditAnswer,
+	) -> Result<BlockNumber, ChainError> {
+		let mut state = self.lock();
+		Self::fails(&mut state)?;
+		let now = state.blocks.len() as u32;
+		let mut report = state.reports[&epoch].clone();
+		if report.audit.take().is_none() {
+			return Err(refused("Attribution.NoAudit"));
+		}
+		let shown = answer.receipts.iter().all(|shown| {
+			shown.leaf.before(&report.receipts).is_ok()
+				&& shown.receipt.as_ref().map(Receipt::digest) == Some(shown.leaf.leaf.receipt)
+		}) && answer.parts.iter().all(|shown| {
+			shown.part.before(&report.parts).is_ok() && shown.payout.before(&report.payouts).is_ok()
+		});
+		if !shown || answer.receipts.is_empty() || answer.parts.is_empty() {
+			return Err(refused("Attribution.InvalidOpening"));
+		}
 		state.reports.insert(epoch, report);
 		let current = state.epoch;
 		state.blocks.push((current, Vec::new()));
@@ -448,7 +487,7 @@ impl Chain for FakeChain {
 		let mut state = self.lock();
 		Self::fails(&mut state)?;
 		let now = state.blocks.len() as u32;
-		let mut report = state.reports[&epoch];
+		let mut report = state.reports[&epoch].clone();
 		if now < report.open_at {
 			return Err(refused("Attribution.WindowOpen"));
 		}

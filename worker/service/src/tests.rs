@@ -681,7 +681,7 @@ async fn an_epoch_should_be_reported_and_settled_to_the_last_unit() {
 	world.chain.next_epoch();
 	finish_epochs(&world, 1).await;
 	let state = world.chain.lock();
-	let (pot, report) = (state.pots[&0], state.reports[&0]);
+	let (pot, report) = (state.pots[&0], state.reports[&0].clone());
 	assert_eq!(report.receipts.sum, pot.licence);
 	assert_eq!(report.receipts.count, 6);
 	assert_eq!(report.payouts.sum, pot.net);
@@ -756,12 +756,12 @@ async fn a_report_should_wait_for_an_answer_that_still_runs() {
 }
 
 #[tokio::test]
-async fn a_report_that_does_not_add_up_should_not_be_posted() {
+async fn a_report_of_more_than_was_redeemed_should_not_be_posted() {
 	let mut world = World::new().await;
 	world.answer(&mut Payer::new(0), BASE, 40).await;
 	world.redeem().await;
 	world.chain.next_epoch();
-	world.chain.lock().pots.get_mut(&0).unwrap().licence += 1;
+	world.chain.lock().pots.get_mut(&0).unwrap().licence -= 1;
 	world.follower.catch_up().await.unwrap();
 	world.reporter.advance().await;
 	assert!(world.chain.lock().reports.is_empty());
@@ -770,6 +770,59 @@ async fn a_report_that_does_not_add_up_should_not_be_posted() {
 		text.contains("openledger_reports_total{result=\"wrong\"} 1"),
 		"{text}"
 	);
+}
+
+#[tokio::test]
+async fn money_that_no_receipt_explains_should_go_to_the_treasury() {
+	let mut world = World::new().await;
+	world.answer(&mut Payer::new(0), BASE, 40).await;
+	world.redeem().await;
+	world.chain.next_epoch();
+	{
+		let mut chain = world.chain.lock();
+		let pot = chain.pots.get_mut(&0).unwrap();
+		// As if the store had lost what earned half of the money.
+		(pot.licence, pot.net) = (2 * pot.licence, 2 * pot.net);
+	}
+	world.follower.catch_up().await.unwrap();
+	world.reporter.advance().await;
+	assert!(world.chain.lock().reports.contains_key(&0));
+	let report = world.payee.store.epoch(0).unwrap().unwrap().report.unwrap();
+	let last = report.receipt_leaves.last().unwrap();
+	assert!(last.receipt.is_zero());
+	assert_eq!(2 * last.paid, report.receipts.sum);
+	let treasury = report
+		.payout_leaves
+		.iter()
+		.find(|leaf| leaf.payee == openledger_primitives::Payee::Treasury)
+		.unwrap();
+	assert!(treasury.amount.abs_diff(report.net / 2) <= 1);
+}
+
+#[tokio::test]
+async fn an_audit_should_be_answered_before_anything_is_settled() {
+	let mut world = World::new().await;
+	world.answer(&mut Payer::new(0), ADAPTER, 70).await;
+	world.answer(&mut Payer::new(1), BASE, 20).await;
+	world.redeem().await;
+	world.chain.lock().audit = Some(Hash::repeat_byte(7));
+	world.chain.next_epoch();
+	world.follower.catch_up().await.unwrap();
+	world.reporter.advance().await;
+	for _ in 0..8 {
+		world.chain.next_block();
+	}
+	world.follower.catch_up().await.unwrap();
+	world.reporter.advance().await;
+	{
+		let chain = world.chain.lock();
+		assert_eq!(chain.reports[&0].audit, None, "it was answered");
+		assert!(chain.settled.is_empty());
+	}
+	world.chain.next_block();
+	world.follower.catch_up().await.unwrap();
+	world.reporter.advance().await;
+	assert!(!world.chain.lock().settled.is_empty());
 }
 
 #[tokio::test]

@@ -12,8 +12,9 @@ use openledger_client::{
 	At, Chain as Client, ChainError as ClientError, ChainEvent, Keypair, Payload, Wait,
 };
 use openledger_primitives::{
-	merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId, Commitment, DatanetId,
-	EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion, Terms, TermsVersion,
+	dispute::AuditAnswer, merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId,
+	Commitment, DatanetId, EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion,
+	Terms, TermsVersion,
 };
 use tonic::async_trait;
 
@@ -211,9 +212,21 @@ impl Chain for Live {
 		&self,
 		epoch: EpochIndex,
 		receipts: Commitment,
+		parts: Commitment,
 		payouts: Commitment,
 	) -> Result<BlockNumber, ChainError> {
-		self.submit(calls::report(epoch, receipts, payouts)).await
+		self.submit(calls::report(epoch, receipts, parts, payouts))
+			.await
+	}
+
+	async fn answer_audit(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		answer: AuditAnswer,
+	) -> Result<BlockNumber, ChainError> {
+		self.submit(calls::answer_audit(provider.clone(), epoch, answer))
+			.await
 	}
 
 	async fn settle(
