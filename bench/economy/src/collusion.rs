@@ -54,7 +54,7 @@ impl Ring {
 		let redeemed = split_redemption(self.compute, self.licence, terms)?;
 		let earning = Earning {
 			paid: self.licence,
-			base: 0,
+			base: Some(0),
 			adapter: self
 				.adapter
 				.then(|| (0, (0..7).map(|at| (0, at, u128::from(at) + 1)).collect())),

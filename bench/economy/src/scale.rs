@@ -4,7 +4,7 @@
 //! stored types with their keys; only the size of the network is an assumption.
 
 use codec::MaxEncodedLen;
-use frame_support::{dispatch::DispatchClass, weights::Weight};
+use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
 use openledger_primitives::{AccountId, Balance};
 use openledger_runtime::{configs::BlockWeights, time::DAYS, Runtime};
 use pallet_attribution::WeightInfo as _;
@@ -105,7 +105,8 @@ impl Network {
 		let mut day = Day::default();
 		let per_day = |per_epoch: u64| per_epoch * u64::from(DAYS) / u64::from(self.epoch.max(1));
 
-		let redeemed = <Runtime as pallet_channels::Config>::MaxBatch::get().min(self.lanes as u32);
+		let batch: u32 = <Runtime as pallet_channels::Config>::MaxBatch::get();
+		let redeemed = batch.min(self.lanes as u32);
 		let batches = self.lanes.div_ceil(redeemed.max(1).into());
 		day.add(
 			per_day(self.providers * batches),
@@ -122,8 +123,8 @@ impl Network {
 			+ pallet_attribution::Report::max_encoded_len();
 		match settlement {
 			Settlement::Leaves => {
-				let size = <Runtime as pallet_attribution::Config>::MaxSettle::get()
-					.min(self.payees as u32);
+				let batch: u32 = <Runtime as pallet_attribution::Config>::MaxSettle::get();
+				let size = batch.min(self.payees as u32);
 				let batches = self.payees.div_ceil(size.max(1).into());
 				day.add(
 					per_day(self.providers * batches),

@@ -33,16 +33,17 @@ impl Known {
 			if let Some(adapter) = receipt.adapter {
 				known.ask_adapter(chain, adapter).await?;
 			}
-			if !known.channels.contains_key(&receipt.channel) {
-				let fact = match chain.channel(receipt.channel).await? {
-					Some(channel) => ChannelFact::Open {
-						provider: channel.provider,
-					},
-					None if receipt.channel < next => ChannelFact::Closed,
-					None => ChannelFact::NeverOpened,
-				};
-				known.channels.insert(receipt.channel, fact);
+			if known.channels.contains_key(&receipt.channel) {
+				continue;
 			}
+			let fact = match chain.channel(receipt.channel).await? {
+				Some(channel) => ChannelFact::Open {
+					provider: channel.provider,
+				},
+				None if receipt.channel < next => ChannelFact::Closed,
+				None => ChannelFact::NeverOpened,
+			};
+			known.channels.insert(receipt.channel, fact);
 		}
 		for payee in payees(published) {
 			match payee {
@@ -70,19 +71,21 @@ impl Known {
 	}
 
 	async fn ask_base(&mut self, chain: &Chain, id: BaseModelId) -> Result<(), CliError> {
-		if !self.bases.contains_key(&id) {
-			if let Some(base) = chain.base_model(id).await? {
-				self.bases.insert(id, base.rate);
-			}
+		if self.bases.contains_key(&id) {
+			return Ok(());
+		}
+		if let Some(base) = chain.base_model(id).await? {
+			self.bases.insert(id, base.rate);
 		}
 		Ok(())
 	}
 
 	async fn ask_adapter(&mut self, chain: &Chain, id: AdapterId) -> Result<(), CliError> {
-		if !self.adapters.contains_key(&id) {
-			if let Some(adapter) = chain.adapter(id).await? {
-				self.adapters.insert(id, adapter);
-			}
+		if self.adapters.contains_key(&id) {
+			return Ok(());
+		}
+		if let Some(adapter) = chain.adapter(id).await? {
+			self.adapters.insert(id, adapter);
 		}
 		Ok(())
 	}
@@ -94,10 +97,11 @@ impl Known {
 		contribution: ContributionId,
 	) -> Result<(), CliError> {
 		let key = (datanet, contribution);
-		if !self.contributions.contains_key(&key) {
-			if let Some(found) = chain.contribution(datanet, contribution).await? {
-				self.contributions.insert(key, found);
-			}
+		if self.contributions.contains_key(&key) {
+			return Ok(());
+		}
+		if let Some(found) = chain.contribution(datanet, contribution).await? {
+			self.contributions.insert(key, found);
 		}
 		Ok(())
 	}
