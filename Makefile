@@ -4,10 +4,10 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint bench dev-chain net metadata clean
+.PHONY: help setup model build demo test lint bench bench-economy fuzz dev-chain net metadata clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what this machine lacks (Debian, Ubuntu)
 	@scripts/setup.sh
@@ -30,6 +30,13 @@ lint: setup ## Check formatting and lints, warnings denied
 bench: model ## Measure the engine's speed and what fits into a block
 	@cargo run --locked -p openledger-engine --example bench
 	@SKIP_WASM_BUILD=1 cargo test --locked -q -p openledger-runtime --test weights -- --nocapture
+
+bench-economy: setup ## Print what collusion loses and what a large network costs the chain
+	@SKIP_WASM_BUILD=1 cargo run --locked -q -p openledger-economy --bin collusion
+	@SKIP_WASM_BUILD=1 cargo run --locked -q -p openledger-economy --bin scale
+
+fuzz: ## Fuzz every decoder of strangers' bytes; ARGS="RUNS TARGET…", needs nightly and cargo-fuzz
+	@scripts/fuzz.sh $(ARGS)
 
 dev-chain: setup ## Run a one-validator chain from a fresh state; ARGS go to the node
 	@scripts/build.sh >/dev/null
