@@ -24,7 +24,7 @@ cargo test --locked --workspace "$@"
 
 if [ -f tests/js/package.json ]; then
 	heading "javascript tests"
-	(cd tests/js && npm ci --no-audit --no-fund && node --test)
+	(cd tests/js && npm ci --no-audit --no-fund && node --test --test-concurrency=3)
 fi
 
 heading "sdk tests"

