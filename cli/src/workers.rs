@@ -26,6 +26,8 @@ pub const ADAPTER_FILES: [&str; 3] = [
 const PIECE: usize = 256 * 1024;
 /// How far a worker's view of the chain may lie behind ours.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Time for a worker to send a whole report.
+const PUBLISHED: Duration = Duration::from_secs(60);
 /// Time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer: a receipt with its attribution and proofs.
@@ -61,8 +63,21 @@ pub async fn receipt(endpoint: &str, digest: Hash) -> Result<ReceiptDetail, CliE
 	Ok(client.get(request).await?.into_inner())
 }
 
-/// Everything that a worker publishes of an epoch's report.
+/// Everything that a worker publishes of an epoch's report. A worker that takes too long is given up, so
+/// that it cannot keep its reports, or those of others, from being checked.
 pub async fn published(endpoint: &str, epoch: EpochIndex) -> Result<Published, CliError> {
+	tokio::time::timeout(PUBLISHED, receive(endpoint, epoch))
+		.await
+		.unwrap_or_else(|_| {
+			let limit = PUBLISHED.as_secs();
+			Err(CliError::new(
+				"worker",
+				format!("The worker did not send its report within {limit} s."),
+			))
+		})
+}
+
+async fn receive(endpoint: &str, epoch: EpochIndex) -> Result<Published, CliError> {
 	let mut client = ReceiptsClient::new(connect(endpoint)?).max_decoding_message_size(MAX_MESSAGE);
 	let mut pieces = client
 		.published(ReportRequest { epoch })
@@ -83,12 +98,14 @@ pub async fn published(endpoint: &str, epoch: EpochIndex) -> Result<Published, C
 			let digest = attribution.digest();
 			published.attributions.insert(digest, attribution);
 		}
-		let leaves = [
+		let counts = [
 			published.receipt_leaves.len(),
 			published.part_leaves.len(),
 			published.payout_leaves.len(),
+			published.receipts.len(),
+			published.attributions.len(),
 		];
-		if leaves.iter().any(|count| *count > MAX_TREE) {
+		if counts.iter().any(|count| *count > MAX_TREE) {
 			return Err(malformed());
 		}
 	}

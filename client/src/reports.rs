@@ -213,8 +213,8 @@ struct Search<'a, C> {
 	found: Vec<Finding>,
 }
 
-impl<C: ChainFacts> Search<'_, C> {
-	fn published(&self) -> &Published {
+impl<'a, C: ChainFacts> Search<'a, C> {
+	fn published(&self) -> &'a Published {
 		self.trees.published
 	}
 
@@ -230,7 +230,7 @@ impl<C: ChainFacts> Search<'_, C> {
 	}
 
 	fn receipts(&mut self) {
-		let leaves = self.published().receipt_leaves.clone();
+		let leaves = &self.published().receipt_leaves;
 		let mut seen = HashMap::new();
 		for (at, leaf) in leaves.iter().enumerate() {
 			if leaf.receipt.is_zero() {
@@ -254,7 +254,7 @@ impl<C: ChainFacts> Search<'_, C> {
 	}
 
 	fn parts(&mut self) {
-		let parts = self.published().part_leaves.clone();
+		let parts = &self.published().part_leaves;
 		let mut seen = BTreeMap::new();
 		let mut of_data = BTreeMap::<u32, Vec<usize>>::new();
 		for (at, part) in parts.iter().enumerate() {
@@ -318,8 +318,8 @@ impl<C: ChainFacts> Search<'_, C> {
 	/// Parts and payouts that lie over one another without belonging together: both trees are walked
 	/// along the money.
 	fn places(&mut self) {
-		let parts = self.published().part_leaves.clone();
-		let payouts = self.published().payout_leaves.clone();
+		let parts = &self.published().part_leaves;
+		let payouts = &self.published().payout_leaves;
 		let (mut part, mut payout) = (0, 0);
 		let (mut part_end, mut payout_end): (Balance, Balance) = (0, 0);
 		if let (Some(first), Some(second)) = (parts.first(), payouts.first()) {

@@ -67,7 +67,8 @@ impl Watch {
 		}
 	}
 
-	/// Looks at every report that was not looked at before. What could not be checked is tried again.
+	/// Looks at every report that was not looked at before. What could not be checked is tried again;
+	/// what goes wrong with one report keeps no other from being checked.
 	async fn round(
 		&self,
 		context: &Context,
@@ -76,34 +77,42 @@ impl Watch {
 		done: &mut HashSet<(AccountId, EpochIndex, Hash)>,
 	) -> Result<(), CliError> {
 		let view = chain.finalized().pinned().await?;
+		let mut first = Ok(());
 		for (candidate, epoch, report) in disputable(&view, provider, self.epochs).await? {
 			let key = (candidate.account.clone(), epoch, report.parts.root);
 			if done.contains(&key) {
 				continue;
 			}
-			let looked = look(&view, &candidate, epoch, report).await?;
-			let disputed = match &looked.verdict {
-				Verdict::Wrong(found) if !self.dry_run => {
-					let proof = found.first().map(|finding| finding.dispute.clone());
-					match proof {
-						Some(dispute) => {
-							let call = calls::dispute(candidate.account.clone(), epoch, dispute);
-							Some(context.submit(chain, &call).await?)
-						}
-						None => None,
-					}
-				}
-				_ => None,
+			let checked = match look(&view, &candidate, epoch, report).await {
+				Ok(looked) => self.act(context, chain, &looked).await.map(|()| looked),
+				Err(error) => Err(error),
 			};
-			let value = describe(&looked, disputed.as_ref().map(|sent| json!(sent)));
-			match context.global.json {
-				true => say(&format!("{value}\n")),
-				false => say(&format!("{}\n", sentence(&looked, disputed.is_some()))),
-			}
-			if !matches!(looked.verdict, Verdict::Unchecked(_)) {
-				done.insert(key);
+			match checked {
+				Ok(looked) if matches!(looked.verdict, Verdict::Unchecked(_)) => {}
+				Ok(_) => {
+					done.insert(key);
+				}
+				Err(error) => first = first.and(Err(error)),
 			}
 		}
+		first
+	}
+
+	/// Disputes what is wrong, and says what was found.
+	async fn act(&self, context: &Context, chain: &Chain, looked: &Looked) -> Result<(), CliError> {
+		let mut disputed = None;
+		if let (Verdict::Wrong(found), false) = (&looked.verdict, self.dry_run) {
+			if let Some(finding) = found.first() {
+				let dispute = finding.dispute.clone();
+				let call = calls::dispute(looked.provider.clone(), looked.epoch, dispute);
+				disputed = Some(context.submit(chain, &call).await?);
+			}
+		}
+		let line = match context.global.json {
+			true => describe(looked, disputed.as_ref().map(|sent| json!(sent))).to_string(),
+			false => sentence(looked, disputed.is_some()),
+		};
+		say(&format!("{line}\n"));
 		Ok(())
 	}
 }

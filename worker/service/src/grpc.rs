@@ -436,20 +436,18 @@ fn publish(
 			return Ok(());
 		}
 	}
-	for leaves in report.part_leaves.chunks(PIECE) {
-		let piece = ReportPiece {
-			part_leaves: leaves.iter().map(Encode::encode).collect(),
-			..ReportPiece::default()
-		};
-		if !send(piece) {
-			return Ok(());
-		}
-	}
-	for leaves in report.payout_leaves.chunks(PIECE) {
-		let piece = ReportPiece {
+	let parts = report.part_leaves.chunks(PIECE).map(|leaves| ReportPiece {
+		part_leaves: leaves.iter().map(Encode::encode).collect(),
+		..ReportPiece::default()
+	});
+	let payouts = report
+		.payout_leaves
+		.chunks(PIECE)
+		.map(|leaves| ReportPiece {
 			payout_leaves: leaves.iter().map(Encode::encode).collect(),
 			..ReportPiece::default()
-		};
+		});
+	for piece in parts.chain(payouts) {
 		if !send(piece) {
 			return Ok(());
 		}
