@@ -73,16 +73,29 @@ impl<T: Config> UncheckedOnRuntimeUpgrade for AddParts<T> {
 
 	#[cfg(feature = "try-runtime")]
 	fn pre_upgrade() -> Result<Vec<u8>, frame::try_runtime::TryRuntimeError> {
-		let count = v0::Reports::<T>::iter().count() as u64;
-		let paid = v0::Reports::<T>::iter_values()
-			.fold(0u128, |sum, report| sum.saturating_add(report.paid));
-		Ok((count, paid).encode())
+		Ok(Self::note())
 	}
 
 	#[cfg(feature = "try-runtime")]
 	fn post_upgrade(state: Vec<u8>) -> Result<(), frame::try_runtime::TryRuntimeError> {
-		let before = <(u64, Balance)>::decode(&mut &state[..])
-			.map_err(|_| "what pre_upgrade noted decodes")?;
+		Self::verify(&state)
+	}
+}
+
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+impl<T: Config> AddParts<T> {
+	/// What [`verify`](Self::verify) compares with, to be called before the upgrade.
+	pub fn note() -> Vec<u8> {
+		let count = v0::Reports::<T>::iter().count() as u64;
+		let paid = v0::Reports::<T>::iter_values()
+			.fold(0u128, |sum, report| sum.saturating_add(report.paid));
+		(count, paid).encode()
+	}
+
+	/// Checks after the upgrade that every report is kept, and every invariant.
+	pub fn verify(mut noted: &[u8]) -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
+		let before = <(u64, Balance)>::decode(&mut noted)
+			.map_err(|_| "what was noted before the upgrade decodes")?;
 		let count = Reports::<T>::iter().count() as u64;
 		let paid =
 			Reports::<T>::iter_values().fold(0u128, |sum, report| sum.saturating_add(report.paid));

@@ -20,7 +20,7 @@ impl<T: Config> Pallet<T> {
 	/// 8. What is at risk of a provider is what its reports have not paid of its pots; none is zero.
 	/// 9. Who reported in a provider's place has on hold what its reports say, for no settled one.
 	/// 10. A report with an audit to pass has paid nothing, nor has one that was removed.
-	pub(crate) fn do_try_state() -> DispatchResult {
+	pub fn do_try_state() -> DispatchResult {
 		let sum = |sum: Balance, amount: Balance| sum.checked_add(amount).ok_or("sums overflow");
 		let totals = Totals::<T>::get();
 		let epoch = CurrentEpoch::<T>::get();

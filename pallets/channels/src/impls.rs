@@ -439,7 +439,7 @@ impl Channel {
 	}
 }
 
-#[cfg(any(feature = "try-runtime", test))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 impl<T: Config> Pallet<T> {
 	/// Checks that:
 	///
@@ -450,7 +450,7 @@ impl<T: Config> Pallet<T> {
 	/// 4. The lanes of a channel's generation have redeemed no more than the channel.
 	/// 5. No delegate has spent more than its limit, and none is the payer.
 	/// 6. Every channel has an id below the next one and a deposit, and nothing else has.
-	pub(crate) fn do_try_state() -> DispatchResult {
+	pub fn do_try_state() -> DispatchResult {
 		use alloc::collections::BTreeMap;
 
 		let mut escrows = BTreeMap::<AccountId, Balance>::new();

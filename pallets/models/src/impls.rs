@@ -336,7 +336,7 @@ impl<T: Config> Pallet<T> {
 	///    names;
 	/// 8. exactly the proposed algorithms have a deposit;
 	/// 9. the active algorithms are counted right.
-	#[cfg(any(feature = "try-runtime", test))]
+	#[cfg(any(feature = "std", feature = "try-runtime"))]
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
 		let (mut names, mut files) = (0usize, 0usize);
 		let next = NextBaseModel::<T>::get();
@@ -434,7 +434,7 @@ impl<T: Config> Pallet<T> {
 }
 
 /// Most bytes of a model's name.
-const MAX_MODEL_NAME: usize = 64;
+pub(crate) const MAX_MODEL_NAME: usize = 64;
 
 /// Whether `name` is 1 to 64 of `a-z 0-9 . _ -` and begins with a letter or digit.
 fn is_model_name(name: &[u8]) -> bool {

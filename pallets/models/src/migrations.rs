@@ -4,6 +4,8 @@
 //!   names of algorithms lead to them; ids are counted.
 
 use crate::*;
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+use alloc::vec::Vec;
 use frame::deps::frame_support::{
 	migrations::VersionedMigration, storage_alias, traits::UncheckedOnRuntimeUpgrade,
 };
@@ -64,16 +66,27 @@ impl<T: Config> UncheckedOnRuntimeUpgrade for LearnOrigin<T> {
 	}
 
 	#[cfg(feature = "try-runtime")]
-	fn pre_upgrade() -> Result<alloc::vec::Vec<u8>, frame::try_runtime::TryRuntimeError> {
-		let before: alloc::vec::Vec<_> = v0::Algorithms::<T>::iter().collect();
-		Ok(before.encode())
+	fn pre_upgrade() -> Result<Vec<u8>, frame::try_runtime::TryRuntimeError> {
+		Ok(Self::note())
 	}
 
 	#[cfg(feature = "try-runtime")]
-	fn post_upgrade(state: alloc::vec::Vec<u8>) -> Result<(), frame::try_runtime::TryRuntimeError> {
-		let before =
-			alloc::vec::Vec::<(AlgorithmId, v0::Algorithm<T>)>::decode(&mut state.as_slice())
-				.map_err(|_| "the state before the upgrade cannot be read")?;
+	fn post_upgrade(state: Vec<u8>) -> Result<(), frame::try_runtime::TryRuntimeError> {
+		Self::verify(&state)
+	}
+}
+
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+impl<T: Config> LearnOrigin<T> {
+	/// What [`verify`](Self::verify) compares with, to be called before the upgrade.
+	pub fn note() -> Vec<u8> {
+		v0::Algorithms::<T>::iter().collect::<Vec<_>>().encode()
+	}
+
+	/// Checks after the upgrade that every algorithm is kept, and every invariant.
+	pub fn verify(mut noted: &[u8]) -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
+		let before = Vec::<(AlgorithmId, v0::Algorithm<T>)>::decode(&mut noted)
+			.map_err(|_| "the state before the upgrade cannot be read")?;
 		ensure!(
 			Algorithms::<T>::iter().count() == before.len(),
 			"an algorithm was lost or made up"
@@ -84,6 +97,6 @@ impl<T: Config> UncheckedOnRuntimeUpgrade for LearnOrigin<T> {
 			});
 			ensure!(kept, "an algorithm is not what it was");
 		}
-		Ok(())
+		Pallet::<T>::do_try_state()
 	}
 }

@@ -15,7 +15,7 @@ use frame::{
 use openledger_primitives::Heartbeat;
 
 /// How many blocks later than announced first a price may change, where many change at once.
-const SPREAD: BlockNumber = 16;
+pub(crate) const SPREAD: BlockNumber = 16;
 
 impl<T: Config> Pallet<T> {
 	/// Whether the account is a provider that takes work.
@@ -411,7 +411,7 @@ impl<T: Config> Pallet<T> {
 	///    force, and is due in a block to come, where it is listed once; nothing else is listed;
 	/// 6. former quotes are of providers, numbered in order, and below that in force;
 	/// 7. who was seen is a provider, and was not seen in a block to come.
-	#[cfg(any(feature = "try-runtime", test))]
+	#[cfg(any(feature = "std", feature = "try-runtime"))]
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
 		use frame::token::fungible::hold::Inspect as _;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::migrations::{v0, V0ToV1};
+use crate::migrations::{v0, AddParts, V0ToV1};
 use codec::{Decode, Encode};
 use frame::traits::OnRuntimeUpgrade;
 
@@ -30,7 +30,13 @@ fn reports_of_layout_0_should_be_kept_settled_as_they_were_and_counted() {
 		StorageVersion::new(0).put::<Attribution>();
 		assert!(Report::decode(&mut &old.encode()[..]).is_err());
 
+		let noted = AddParts::<Test>::note();
 		V0ToV1::<Test>::on_runtime_upgrade();
+		assert_ok!(AddParts::<Test>::verify(&noted));
+		// A report that was lost would be noticed.
+		let kept = Reports::<Test>::take(bob(), 0);
+		assert!(AddParts::<Test>::verify(&noted).is_err());
+		Reports::<Test>::set(bob(), 0, kept);
 		assert_eq!(StorageVersion::get::<Attribution>(), 1);
 		let expected = Report {
 			parts: Commitment::default(),

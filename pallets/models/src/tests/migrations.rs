@@ -1,9 +1,13 @@
 //! What an older runtime stored is read as it was meant.
 
-use crate::{migrations::V1, mock::*, *};
+use crate::{
+	migrations::{LearnOrigin, V1},
+	mock::*,
+	*,
+};
 use frame::{
 	deps::{frame_support::traits::OnRuntimeUpgrade, sp_io},
-	testing_prelude::TestState,
+	testing_prelude::{assert_ok, TestState},
 	traits::GetStorageVersion,
 };
 
@@ -48,7 +52,9 @@ fn chain_of_version_0(test: impl FnOnce()) {
 #[test]
 fn algorithms_of_version_0_should_keep_id_name_hash_and_state() {
 	chain_of_version_0(|| {
+		let noted = LearnOrigin::<Test>::note();
 		V1::<Test>::on_runtime_upgrade();
+		assert_ok!(LearnOrigin::<Test>::verify(&noted));
 		assert_eq!(Models::on_chain_storage_version(), 1);
 		for (id, title, spec, state) in [
 			(0, "equal/1", 0, AlgorithmState::Active),
@@ -65,6 +71,26 @@ fn algorithms_of_version_0_should_keep_id_name_hash_and_state() {
 		assert_eq!(Algorithms::<Test>::iter().count(), 3);
 		assert_eq!(NextAlgorithm::<Test>::get(), 6);
 		Models::do_try_state().unwrap();
+	});
+}
+
+#[test]
+fn the_check_of_the_upgrade_should_notice_what_it_lost_or_changed() {
+	chain_of_version_0(|| {
+		let noted = LearnOrigin::<Test>::note();
+		V1::<Test>::on_runtime_upgrade();
+		let kept = Models::algorithm(5).unwrap();
+		let changed = Algorithm {
+			spec: Hash::zero(),
+			..kept.clone()
+		};
+		for damaged in [None, Some(changed)] {
+			Algorithms::<Test>::set(5, damaged);
+			assert!(LearnOrigin::<Test>::verify(&noted).is_err());
+		}
+		Algorithms::<Test>::insert(5, kept);
+		assert_ok!(LearnOrigin::<Test>::verify(&noted));
+		assert!(LearnOrigin::<Test>::verify(&noted[1..]).is_err());
 	});
 }
 
