@@ -26,6 +26,8 @@ extern crate alloc;
 
 pub mod accounts;
 mod apis;
+#[cfg(feature = "runtime-benchmarks")]
+pub mod benchmarking;
 pub mod configs;
 pub mod currency;
 pub mod fees;

@@ -42,6 +42,14 @@ parameter_types! {
 	pub PayoutPeriod: BlockNumber = unless_trial(30 * DAYS, 100);
 }
 
+/// Most calls that can be scheduled for one block.
+#[cfg(not(feature = "runtime-benchmarks"))]
+type MaxScheduledPerBlock = ConstU32<50>;
+/// The benchmarks of votes open as many referenda as an account can vote on, all of which set their
+/// alarms to the same block.
+#[cfg(feature = "runtime-benchmarks")]
+type MaxScheduledPerBlock = ConstU32<512>;
+
 /// `period`, or `short` on a chain that only tries things out.
 fn unless_trial(period: BlockNumber, short: BlockNumber) -> BlockNumber {
 	if Launch::is_trial() {
@@ -93,6 +101,16 @@ impl Pay for PayFromTreasury {
 	fn check_payment((): ()) -> PaymentStatus {
 		PaymentStatus::Success
 	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_successful(_: &AccountId, (): (), amount: Balance) {
+		let kept = <Balances as Inspect<AccountId>>::minimum_balance();
+		let filled = Balances::mint_into(&accounts::treasury(), amount.saturating_add(kept));
+		filled.expect("a benchmark pays less than there can be; qed");
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_concluded((): ()) {}
 }
 
 impl pallet_preimage::Config for Runtime {
@@ -110,7 +128,7 @@ impl pallet_preimage::Config for Runtime {
 
 impl pallet_scheduler::Config for Runtime {
 	type BlockNumberProvider = System;
-	type MaxScheduledPerBlock = ConstU32<50>;
+	type MaxScheduledPerBlock = MaxScheduledPerBlock;
 	type MaximumWeight = ScheduledWeight;
 	type OriginPrivilegeCmp = EqualPrivilegeOnly;
 	type PalletsOrigin = OriginCaller;
@@ -158,6 +176,8 @@ impl pallet_conviction_voting::Config for Runtime {
 impl pallet_treasury::Config for Runtime {
 	type AssetKind = ();
 	type BalanceConverter = UnityAssetBalanceConversion;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = ();
 	type Beneficiary = AccountId;
 	type BeneficiaryLookup = IdentityLookup<AccountId>;
 	type BlockNumberProvider = System;
@@ -176,4 +196,6 @@ impl pallet_treasury::Config for Runtime {
 	type WeightInfo = pallet_treasury::weights::SubstrateWeight<Runtime>;
 }
 
-impl crate::governance::Config for Runtime {}
+impl crate::governance::Config for Runtime {
+	type WeightInfo = ();
+}

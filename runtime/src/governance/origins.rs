@@ -22,6 +22,11 @@ macro_rules! ensures {
 						_ => Err(origin),
 					}
 				}
+
+				#[cfg(feature = "runtime-benchmarks")]
+				fn try_successful_origin() -> Result<RuntimeOrigin, ()> {
+					Ok(Origin::$origin.into())
+				}
 			}
 		)+
 	};
@@ -56,5 +61,10 @@ impl EnsureOrigin<RuntimeOrigin> for EnsureSpender {
 			OriginCaller::Governance(Origin::Treasurer) => Ok(TREASURER_LIMIT),
 			_ => Err(origin),
 		}
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn try_successful_origin() -> Result<RuntimeOrigin, ()> {
+		Ok(Origin::Treasurer.into())
 	}
 }
