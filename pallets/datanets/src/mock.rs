@@ -148,8 +148,8 @@ pub fn signed(who: AccountId) -> RuntimeOrigin {
 	RuntimeOrigin::signed(who)
 }
 
-/// Runs `test` on a fresh chain at block 1, then checks the pallet's invariants.
-pub fn build_and_execute(test: impl FnOnce()) {
+/// A fresh chain.
+pub fn new_test_ext() -> TestState {
 	let balances = everybody()
 		.into_iter()
 		.map(|who| (who, ENDOWMENT))
@@ -161,7 +161,12 @@ pub fn build_and_execute(test: impl FnOnce()) {
 		},
 		..Default::default()
 	};
-	TestState::new(config.build_storage().unwrap()).execute_with(|| {
+	TestState::new(config.build_storage().unwrap())
+}
+
+/// Runs `test` on a fresh chain at block 1, then checks the pallet's invariants.
+pub fn build_and_execute(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
 		System::set_block_number(1);
 		test();
 		Datanets::do_try_state().unwrap();

@@ -52,6 +52,13 @@ impl SnapshotInspect for Snapshots {
 	}
 }
 
+#[cfg(feature = "runtime-benchmarks")]
+impl BenchmarkHelper for Snapshots {
+	fn snapshots(count: u32) -> Vec<(DatanetId, SnapshotVersion)> {
+		(0..count).map(|datanet| (datanet, 1)).collect()
+	}
+}
+
 pub const MAX_RATE: Balance = 1_000_000;
 
 impl Config for Test {
@@ -65,6 +72,8 @@ impl Config for Test {
 	type MaxLineage = ConstU32<8>;
 	type MaxRate = ConstU128<MAX_RATE>;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = Snapshots;
 }
 
 pub const ENDOWMENT: Balance = 1_000_000;
@@ -88,8 +97,8 @@ pub fn signed(who: AccountId) -> RuntimeOrigin {
 	RuntimeOrigin::signed(who)
 }
 
-/// Runs `test` on a fresh chain at block 1, then checks the pallet's invariants.
-pub fn build_and_execute(test: impl FnOnce()) {
+/// A fresh chain.
+pub fn new_test_ext() -> TestState {
 	let balances = vec![(alice(), ENDOWMENT), (bob(), ENDOWMENT)];
 	let config = RuntimeGenesisConfig {
 		balances: pallet_balances::GenesisConfig {
@@ -98,7 +107,12 @@ pub fn build_and_execute(test: impl FnOnce()) {
 		},
 		..Default::default()
 	};
-	TestState::new(config.build_storage().unwrap()).execute_with(|| {
+	TestState::new(config.build_storage().unwrap())
+}
+
+/// Runs `test` on a fresh chain at block 1, then checks the pallet's invariants.
+pub fn build_and_execute(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
 		System::set_block_number(1);
 		test();
 		Models::do_try_state().unwrap();
