@@ -11,10 +11,7 @@ use sp_consensus_babe::{
 	digests::{CompatibleDigestItem, NextConfigDescriptor, PreDigest, SecondaryPlainPreDigest},
 	EquivocationProof, Slot, KEY_TYPE,
 };
-use sp_runtime::{
-	traits::Header as _,
-	Digest, DigestItem, RuntimeAppPublic,
-};
+use sp_runtime::{traits::Header as _, Digest, DigestItem, RuntimeAppPublic};
 
 /// Carries these benchmarks.
 pub struct Pallet<T: Config>(PhantomData<T>);
@@ -29,20 +26,23 @@ fn equivocation(offender: &Offender, validators: u32) -> EquivocationProof<Heade
 	let slot = Slot::from(first_slot + u64::from(SESSION) * SessionLength::get());
 	let key = &offender.keys.babe;
 	let block = |state_root: u8| {
-		let digest = DigestItem::babe_pre_digest(PreDigest::SecondaryPlain(
-			SecondaryPlainPreDigest {
+		let digest =
+			DigestItem::babe_pre_digest(PreDigest::SecondaryPlain(SecondaryPlainPreDigest {
 				authority_index: validators - 1,
 				slot,
-			},
-		));
+			}));
 		let mut header = Header::new(
 			1,
 			Default::default(),
 			[state_root; 32].into(),
 			Default::default(),
-			Digest { logs: [digest].into() },
+			Digest {
+				logs: [digest].into(),
+			},
 		);
-		let signature = key.sign(&header.hash()).expect("the key was generated here; qed");
+		let signature = key
+			.sign(&header.hash())
+			.expect("the key was generated here; qed");
 		header.digest_mut().push(DigestItem::babe_seal(signature));
 		header
 	};

@@ -18,7 +18,9 @@ use frame_support::{
 	BoundedVec,
 };
 use pallet_session::{CurrentIndex, DisabledValidators, NextKeys, Validators};
-use pallet_stakes::{Chunk, CurrentSession, HoldReason, Positions, Queue, Slash, SlashQueue, Slashes};
+use pallet_stakes::{
+	Chunk, CurrentSession, HoldReason, Positions, Queue, Slash, SlashQueue, Slashes,
+};
 use sp_core::{crypto::KeyTypeId, ed25519, sr25519, ByteArray};
 use sp_runtime::{Perbill, RuntimeAppPublic};
 use sp_session::MembershipProof;

@@ -56,7 +56,10 @@ mod benchmarks {
 				.expect("the keys are the validator's own; qed");
 		}
 
-		assert_eq!(NextKeys::<Runtime>::get(&validator).as_ref(), Some(&generated.keys));
+		assert_eq!(
+			NextKeys::<Runtime>::get(&validator).as_ref(),
+			Some(&generated.keys)
+		);
 		for id in SessionKeys::key_ids() {
 			assert_eq!(owner(id, &generated.keys).as_ref(), Some(&validator));
 		}

@@ -28,7 +28,8 @@ pub const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
 pub const MAX_BLOCK_WEIGHT: Weight = Weight::from_parts(2 * WEIGHT_REF_TIME_PER_SECOND, u64::MAX);
 /// Bytes of a full block.
 pub const MAX_BLOCK_LENGTH: u32 = 5 * 1024 * 1024;
-/// Part of a block assumed to be taken by hooks, until benchmarks say better.
+/// Part of a block that the largest transaction leaves to hooks, so that it finds room in an ordinary
+/// block. What hooks do take is measured, and counted before any transaction is.
 const HOOKS_RATIO: Perbill = Perbill::from_percent(5);
 
 fn normal_block_weight() -> Weight {

@@ -2,8 +2,7 @@
 
 use super::{Call, Config, Pallet};
 use crate::{
-	parameters::governed::attribution, time::DAYS, Runtime, RuntimeParameters,
-	RuntimeParametersKey,
+	parameters::governed::attribution, time::DAYS, Runtime, RuntimeParameters, RuntimeParametersKey,
 };
 use frame_benchmarking::v2::*;
 use frame_support::traits::dynamic_params::AggregatedKeyValue;
