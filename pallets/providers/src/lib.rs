@@ -57,6 +57,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod impls;
 #[cfg(test)]
 mod mock;
@@ -69,6 +71,8 @@ use frame::deps::sp_runtime::MultiSignature;
 use frame::{prelude::*, token::fungible};
 use openledger_primitives::{AccountId, Balance, BaseModelId, BlockNumber, Hash, QuoteId, Rate};
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
@@ -140,6 +144,10 @@ pub mod pallet {
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+
+		/// What benchmarks need of other pallets.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: BenchmarkHelper;
 	}
 
 	/// Why money is held.
@@ -388,6 +396,8 @@ pub mod pallet {
 				T::MaxFormerQuotes::get() > 0,
 				"receipts name the quote before this one"
 			);
+			#[cfg(feature = "runtime-benchmarks")]
+			benchmarking::assert_bounds_are_measured::<T>();
 		}
 
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {

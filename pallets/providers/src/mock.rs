@@ -93,6 +93,26 @@ impl Config for Test {
 	type MaxEndpointLen = ConstU32<64>;
 	type BlockNumberProvider = System;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = Bases;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl BenchmarkHelper for Bases {
+	fn bases(count: u32) -> alloc::vec::Vec<BaseModelId> {
+		(0..count).collect()
+	}
+}
+
+/// A fresh chain where nobody has anything, with a keystore.
+#[cfg(feature = "runtime-benchmarks")]
+pub fn new_test_ext() -> TestState {
+	let storage = RuntimeGenesisConfig::default().build_storage().unwrap();
+	let mut state = TestState::new(storage);
+	state.register_extension(sp_keystore::KeystoreExt::new(
+		sp_keystore::testing::MemoryKeystore::new(),
+	));
+	state
 }
 
 pub const ENDOWMENT: Balance = 1_000_000;

@@ -59,6 +59,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod election;
 mod impls;
 #[cfg(test)]
@@ -79,6 +81,8 @@ use frame::prelude::*;
 use openledger_primitives::{AccountId, Balance};
 pub use sp_staking::SessionIndex;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use pool::{earned, Mark, Pool};
 pub use types::*;
@@ -171,6 +175,10 @@ pub mod pallet {
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+
+		/// What benchmarks need of other pallets.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: BenchmarkHelper;
 	}
 
 	/// Why money is held.
@@ -498,6 +506,8 @@ pub mod pallet {
 			assert!(T::MaxCandidates::get() > 0, "there are candidates");
 			assert!(T::MaxUnbonding::get() > 0, "stakers can leave");
 			assert!(T::MaxSlashes::get() > 0, "offenders are slashed");
+			#[cfg(feature = "runtime-benchmarks")]
+			benchmarking::assert_bounds_are_measured::<T>();
 		}
 
 		#[cfg(feature = "try-runtime")]

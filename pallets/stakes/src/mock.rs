@@ -114,6 +114,7 @@ impl Sessions for FakeSessions {
 	}
 
 	fn purge_keys(who: &AccountId) -> DispatchResult {
+		Keyed::mutate(|keyed| keyed.retain(|keyed| keyed != who));
 		Purged::mutate(|purged| purged.push(who.clone()));
 		Ok(())
 	}
@@ -144,6 +145,36 @@ impl Config for Test {
 	type MaxUnbonding = ConstU32<3>;
 	type MaxSlashes = ConstU32<3>;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = FakeSessions;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl BenchmarkHelper for FakeSessions {
+	fn set_keys(who: &AccountId) {
+		Keyed::mutate(|keyed| keyed.push(who.clone()));
+	}
+
+	fn seat(validators: &[AccountId]) {
+		Seated::set(validators.to_vec());
+		Queued::set(validators.to_vec());
+	}
+
+	fn is_disabled(validator: &AccountId) -> bool {
+		Disabled::get().contains(validator)
+	}
+
+	fn earn(amount: Balance) {
+		Earnings::set(amount);
+	}
+}
+
+/// A fresh chain where nobody has anything.
+#[cfg(feature = "runtime-benchmarks")]
+pub fn new_test_ext() -> TestState {
+	reset();
+	let config = RuntimeGenesisConfig::default();
+	TestState::new(config.build_storage().unwrap())
 }
 
 /// The account called by this number; 1 to 20 have money.
@@ -180,11 +211,10 @@ pub fn signed(who: AccountId) -> RuntimeOrigin {
 	RuntimeOrigin::signed(who)
 }
 
-/// Runs `test` in session 0 of a fresh chain, where Alice and Bob validate with the least stake of
-/// their own, then checks the pallet's invariants.
-pub fn build_and_execute(test: impl FnOnce()) {
+/// Forgets what an earlier test set.
+fn reset() {
 	Earnings::set(0);
-	Keyed::set(vec![alice(), bob()]);
+	Keyed::set(vec![]);
 	Purged::set(vec![]);
 	Seated::set(vec![]);
 	Queued::set(vec![]);
@@ -197,6 +227,13 @@ pub fn build_and_execute(test: impl FnOnce()) {
 	UnbondingPeriod::set(6);
 	SlashDelay::set(2);
 	JailPeriod::set(5);
+}
+
+/// Runs `test` in session 0 of a fresh chain, where Alice and Bob validate with the least stake of
+/// their own, then checks the pallet's invariants.
+pub fn build_and_execute(test: impl FnOnce()) {
+	reset();
+	Keyed::set(vec![alice(), bob()]);
 	let mut balances: Vec<_> = (1..=20).map(|n| (account(n), ENDOWMENT)).collect();
 	balances.push((crate::Pallet::<Test>::pot(), 10));
 	let config = RuntimeGenesisConfig {
