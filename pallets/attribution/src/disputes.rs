@@ -6,7 +6,7 @@ use frame::traits::{
 	Imbalance,
 };
 use openledger_primitives::{
-	dispute::{NotProven, ReportFacts},
+	dispute::{NotProven, ReportFacts, SpanEvidence},
 	fees::{part, scale},
 	hash::structured_hash,
 	merkle, PartLeaf, ReceiptLeaf, PARTS,
@@ -275,6 +275,32 @@ impl<T: Config> Pallet<T> {
 			NotProven::Overflow => ArithmeticError::Overflow.into(),
 		}
 	}
+}
+
+/// How many leaves a dispute opens beside one. Of an opening as short as any, the chain may have to hash
+/// its way up the highest tree, so the bytes of a dispute do not tell what it costs.
+pub(crate) fn further_openings(dispute: &Dispute) -> u32 {
+	let further = match dispute {
+		Dispute::DuplicateReceipt { .. }
+		| Dispute::WrongPart { .. }
+		| Dispute::DuplicatePart { .. }
+		| Dispute::Misplaced { .. }
+		| Dispute::FalseSpan {
+			evidence: SpanEvidence::Record(_),
+			..
+		} => 1,
+		Dispute::PaidTwice { others, .. } => others.len(),
+		Dispute::DataExceeded { parts, .. } => parts.len(),
+		Dispute::WrongReceipt { .. }
+		| Dispute::Overpaid { .. }
+		| Dispute::UnknownPayee { .. }
+		| Dispute::FalseSpan { .. }
+		| Dispute::NotAcknowledged { .. }
+		| Dispute::PartWithoutReceipt { .. }
+		| Dispute::NotRedeemed { .. }
+		| Dispute::Unexplained { .. } => 0,
+	};
+	u32::try_from(further).unwrap_or(u32::MAX)
 }
 
 /// The tree of one leaf.

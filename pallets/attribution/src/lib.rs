@@ -60,6 +60,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod disputes;
 mod impls;
 pub mod migrations;
@@ -72,6 +74,8 @@ mod try_state;
 mod types;
 pub mod weights;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
@@ -182,6 +186,10 @@ pub mod pallet {
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+
+		/// What benchmarks need of other pallets.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: BenchmarkHelper;
 	}
 
 	/// Why money is on hold.
@@ -547,6 +555,8 @@ pub mod pallet {
 				T::MaxReports::get() > 0,
 				"a block must hold a report: MaxReports > 0"
 			);
+			#[cfg(feature = "runtime-benchmarks")]
+			benchmarking::assert_bounds_are_measured::<T>();
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -639,7 +649,10 @@ pub mod pallet {
 		/// [`Error::WrongPreimage`], [`Error::Unrelated`], [`Error::FactUnknown`],
 		/// [`Error::ReportHolds`].
 		#[pallet::call_index(4)]
-		#[pallet::weight(T::WeightInfo::dispute(dispute.encoded_size() as u32))]
+		#[pallet::weight(
+			T::WeightInfo::dispute(dispute.encoded_size() as u32)
+				.saturating_add(T::WeightInfo::openings(disputes::further_openings(dispute)))
+		)]
 		pub fn dispute(
 			origin: OriginFor<T>,
 			provider: AccountId,

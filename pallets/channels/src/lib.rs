@@ -52,6 +52,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod impls;
 #[cfg(test)]
 mod mock;
@@ -60,6 +62,8 @@ mod tests;
 mod types;
 pub mod weights;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
@@ -124,6 +128,10 @@ pub mod pallet {
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+
+		/// What benchmarks need of other pallets.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: BenchmarkHelper;
 	}
 
 	/// Why money of a payer is on hold.
@@ -327,6 +335,8 @@ pub mod pallet {
 				(1..=u32::from(Lane::MAX).saturating_add(1)).contains(&T::MaxLanes::get()),
 				"a channel has between 1 and 65,536 lanes: MaxLanes"
 			);
+			#[cfg(feature = "runtime-benchmarks")]
+			benchmarking::assert_bounds_are_measured::<T>();
 		}
 
 		#[cfg(feature = "try-runtime")]

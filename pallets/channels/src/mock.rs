@@ -123,6 +123,27 @@ impl Config for Test {
 	type MaxLanes = ConstU32<MAX_LANES>;
 	type BlockNumberProvider = System;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = Providers;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl BenchmarkHelper for Providers {
+	fn provide(provider: &AccountId, hot_key: &AccountId, room: Balance) {
+		HotKey::set(&(hot_key.clone(), provider.clone()));
+		Room::set(&room);
+	}
+}
+
+/// The chain that benchmarks are tried out on: nobody has anything, and there is a keystore.
+#[cfg(feature = "runtime-benchmarks")]
+pub fn new_test_ext() -> TestState {
+	let storage = RuntimeGenesisConfig::default().build_storage().unwrap();
+	let mut state = TestState::new(storage);
+	state.register_extension(sp_keystore::KeystoreExt::new(
+		sp_keystore::testing::MemoryKeystore::new(),
+	));
+	state
 }
 
 /// The key of a named actor.
