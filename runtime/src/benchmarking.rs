@@ -26,10 +26,12 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_grandpa, grandpa::Pallet::<Runtime>]
 	[pallet_multisig, Multisig]
 	[pallet_preimage, Preimage]
+	[pallet_providers, Providers]
 	[pallet_proxy, Proxy]
 	[pallet_referenda, Referenda]
 	[pallet_scheduler, Scheduler]
 	[pallet_session, session::Pallet::<Runtime>]
+	[pallet_stakes, Stakes]
 	[pallet_timestamp, Timestamp]
 	[pallet_transaction_payment, TransactionPayment]
 	[pallet_treasury, Treasury]
@@ -71,4 +73,81 @@ pub struct Helper;
 
 // pallet-providers
 
+impl pallet_providers::BenchmarkHelper for Helper {
+	fn bases(count: u32) -> Vec<openledger_primitives::BaseModelId> {
+		type Name = pallet_models::NameOf<Runtime>;
+		let name = Name::truncate_from(alloc::vec![b'x'; Name::bound()]);
+		(0..count)
+			.inspect(|base| {
+				let model = pallet_models::BaseModel::<Runtime> {
+					owner: frame_benchmarking::account("owner", *base, 0),
+					name: name.clone(),
+					architecture: name.clone(),
+					weights: Hash::repeat_byte(1),
+					tokenizer: Hash::repeat_byte(2),
+					licence: name.clone(),
+					rate: Default::default(),
+				};
+				pallet_models::BaseModels::<Runtime>::insert(base, model);
+			})
+			.collect()
+	}
+}
+
 // pallet-stakes
+
+use frame_support::traits::{
+	fungible::{Mutate as _, MutateHold as _},
+	Get as _,
+};
+use pallet_session::historical;
+use sp_runtime::traits::OpaqueKeys as _;
+
+/// Session keys that nobody has the secrets of, other ones for each account.
+fn keys_of(who: &AccountId) -> SessionKeys {
+	let bytes: [u8; 32] = who.clone().into();
+	SessionKeys {
+		babe: sp_core::sr25519::Public::from_raw(bytes).into(),
+		grandpa: sp_core::ed25519::Public::from_raw(bytes).into(),
+	}
+}
+
+impl pallet_stakes::BenchmarkHelper for Helper {
+	fn set_keys(who: &AccountId) {
+		let deposit = <Runtime as pallet_session::Config>::KeyDeposit::get();
+		let reason = pallet_session::HoldReason::Keys.into();
+		Balances::mint_into(who, deposit * 2)
+			.and_then(|_| Balances::hold(&reason, who, deposit))
+			.and_then(|_| System::inc_consumers(who))
+			.expect("it was given more than the deposit; qed");
+		let keys = keys_of(who);
+		for id in SessionKeys::key_ids() {
+			let key = (*id, keys.get_raw(*id).to_vec());
+			pallet_session::KeyOwner::<Runtime>::insert(key, who);
+		}
+		pallet_session::NextKeys::<Runtime>::insert(who, keys);
+	}
+
+	fn seat(validators: &[AccountId]) {
+		let queued = validators.iter().map(|who| (who.clone(), keys_of(who)));
+		pallet_session::QueuedKeys::<Runtime>::put(queued.collect::<Vec<_>>());
+		pallet_session::Validators::<Runtime>::put(validators.to_vec());
+		// As at the end of each session, there is one to forget.
+		historical::HistoricalSessions::<Runtime>::insert(0, (Hash::repeat_byte(1), 1));
+		historical::StoredRange::<Runtime>::put((0, 2));
+	}
+
+	fn is_disabled(validator: &AccountId) -> bool {
+		let disabled = pallet_session::DisabledValidators::<Runtime>::get();
+		pallet_session::Validators::<Runtime>::get()
+			.iter()
+			.zip(0..)
+			.any(|(who, seat)| who == validator && disabled.iter().any(|(index, _)| *index == seat))
+	}
+
+	fn earn(amount: Balance) {
+		Balances::mint_into(&Attribution::account_id(), amount * 2)
+			.expect("benchmarks hand out less than there can be; qed");
+		pallet_attribution::Credits::<Runtime>::insert(accounts::stakers_pot(), amount);
+	}
+}

@@ -114,6 +114,8 @@ impl pallet_authorship::Config for Runtime {
 
 impl pallet_stakes::Config for Runtime {
 	type AdminOrigin = EnsureRoot<AccountId>;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benchmarking::Helper;
 	type CancelOrigin = EnsureCanceller;
 	type Currency = Balances;
 	type Income = LicenceShare;

@@ -97,6 +97,8 @@ impl pallet_models::Config for Runtime {
 impl pallet_providers::Config for Runtime {
 	type AtRisk = Wiring;
 	type Bases = Wiring;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benchmarking::Helper;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
 	type HeartbeatPeriod = serving::HeartbeatPeriod;
