@@ -214,9 +214,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Sessions that money waits: while an offence can be reported, it can be slashed.
+	/// Sessions that money waits: while an offence can be reported, it can be slashed. It backs
+	/// validators for one session more than that in which it leaves. That one's offences can be
+	/// reported until its proof data is forgotten, which is at the end of the session after as many
+	/// as are reportable.
 	fn unbonding_period() -> SessionIndex {
-		let offences_end = T::ReportableSessions::get().saturating_add(1);
+		let offences_end = T::ReportableSessions::get().saturating_add(3);
 		T::UnbondingPeriod::get().max(offences_end)
 	}
 

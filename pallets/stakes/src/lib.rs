@@ -36,9 +36,10 @@
 //!   that stays for one payout is locked for the unbonding period unpaid.
 //! - **Slashes.** An offence seizes the part of each stake that it costs when it is reported: from
 //!   then on this part earns nothing and cannot leave. It is slashed after a delay, in which governance
-//!   can give it back. What unbonds counts as if it had stayed, if it was at stake in the session of
-//!   the offence; unbonding takes longer than offences can be reported. Stake of the session in
-//!   progress is spared. Who delegates between an offence and its report shares in the slash.
+//!   can give it back. What unbonds counts as if it had stayed, if it left in the session of the
+//!   offence, later, or in the session before: the validators of the offence were elected with it.
+//!   Unbonding takes longer than offences can be reported. Stake of the session in progress is
+//!   spared. Who delegates between an offence and its report shares in the slash.
 //! - **One spree, one slash.** A machine that misbehaves does so many times before it is stopped. All
 //!   offences up to the session in which the first is reported cost what the worst of them costs.
 //! - Every list is bounded: candidates, delegators of a candidate, unbonding chunks of a position and

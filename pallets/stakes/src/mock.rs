@@ -45,7 +45,7 @@ pub const REPORTABLE: SessionIndex = 4;
 parameter_types! {
 	pub static MinValidators: u32 = 2;
 	pub static MaxValidators: u32 = 3;
-	pub static UnbondingPeriod: SessionIndex = 6;
+	pub static UnbondingPeriod: SessionIndex = 8;
 	pub static SlashDelay: SessionIndex = 2;
 	pub static JailPeriod: SessionIndex = 5;
 	pub const MaxCommission: Perbill = Perbill::from_percent(20);
@@ -68,6 +68,8 @@ parameter_types! {
 	pub static Announced: Vec<(SessionIndex, Vec<AccountId>)> = vec![];
 	/// What was slashed.
 	pub static Burnt: Balance = 0;
+	/// The first session whose validators can still be proven.
+	pub static Provable: SessionIndex = 0;
 }
 
 pub struct Pay;
@@ -119,7 +121,9 @@ impl Sessions for FakeSessions {
 		Ok(())
 	}
 
-	fn prune_before(_: SessionIndex) {}
+	fn prune_before(session: SessionIndex) {
+		Provable::set(session);
+	}
 }
 
 impl Config for Test {
@@ -222,9 +226,10 @@ fn reset() {
 	Disabled::set(vec![]);
 	Announced::set(vec![]);
 	Burnt::set(0);
+	Provable::set(0);
 	MinValidators::set(2);
 	MaxValidators::set(3);
-	UnbondingPeriod::set(6);
+	UnbondingPeriod::set(8);
 	SlashDelay::set(2);
 	JailPeriod::set(5);
 }
@@ -307,6 +312,7 @@ pub fn bond(who: AccountId, amount: Balance) {
 
 /// Reports that `offender` misbehaved in session `offence`.
 pub fn report(offender: AccountId, percent: u32, offence: SessionIndex) {
+	assert!(offence >= Provable::get(), "nobody can prove it any more");
 	let details = OffenceDetails {
 		offender: (offender, ()),
 		reporters: vec![],

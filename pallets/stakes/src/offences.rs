@@ -22,7 +22,7 @@ fn beyond(whole: Perbill, taken: Perbill) -> Perbill {
 }
 
 impl<T: Config> Pallet<T> {
-	/// Jails `offender` and seizes `fraction` of every stake on it that was there in session
+	/// Jails `offender` and seizes `fraction` of every stake on it that backed it in session
 	/// `offence`.
 	fn punish(offender: &AccountId, fraction: Perbill, offence: SessionIndex) -> DispatchResult {
 		let now = CurrentSession::<T>::get();
@@ -68,7 +68,7 @@ impl<T: Config> Pallet<T> {
 			}
 			let mut seized = of_stake;
 			for chunk in &mut position.unbonding {
-				if chunk.since >= offence {
+				if chunk.backed_until() >= offence {
 					let cut = fraction.mul_floor(chunk.amount);
 					chunk.amount = less(chunk.amount, cut)?;
 					seized = seized.checked_add(cut).ok_or(ArithmeticError::Overflow)?;

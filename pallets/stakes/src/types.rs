@@ -42,7 +42,7 @@ pub trait Sessions {
 }
 
 /// Money that has left a stake and is not free yet. It earns nothing, and can still be slashed for
-/// an offence of a session in which it was staked.
+/// an offence of a session that it [backed](Self::backed_until) a validator in.
 #[derive(
 	Clone,
 	Copy,
@@ -62,6 +62,14 @@ pub struct Chunk {
 	pub since: SessionIndex,
 	/// The first session in which it may be withdrawn.
 	pub free_at: SessionIndex,
+}
+
+impl Chunk {
+	/// The last session with a validator that it helped to elect. When it left, the validators of
+	/// the next session were elected already, and it counted.
+	pub fn backed_until(&self) -> SessionIndex {
+		self.since.saturating_add(1)
+	}
 }
 
 /// What one account has staked on one candidate; the candidate's own stake is such a position too.

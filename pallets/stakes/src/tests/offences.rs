@@ -58,7 +58,7 @@ fn all_stakes_on_an_offender_should_be_seized_at_once_and_slashed_after_the_dela
 }
 
 #[test]
-fn what_unbonds_should_be_slashed_if_it_was_at_stake_in_the_session_of_the_offence() {
+fn what_unbonds_should_be_slashed_if_it_was_at_stake_when_the_offender_was_elected() {
 	build_and_execute(|| {
 		assert_ok!(Stakes::delegate(signed(carol()), alice(), 900));
 		next_session();
@@ -66,15 +66,17 @@ fn what_unbonds_should_be_slashed_if_it_was_at_stake_in_the_session_of_the_offen
 		next_session();
 		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 300));
 		next_session();
-		report(alice(), 50, 2);
+		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 200));
+		// The validators of session 3 were elected at the end of session 1, when 200 had left.
+		report(alice(), 50, 3);
 		let position = Stakes::position(alice(), carol()).unwrap();
-		assert_eq!(position.eligible, 200);
+		assert_eq!(position.eligible, 100);
 		let chunks: Vec<_> = position
 			.unbonding
 			.iter()
 			.map(|chunk| chunk.amount)
 			.collect();
-		assert_eq!(chunks, [200, 150]);
+		assert_eq!(chunks, [200, 150, 100]);
 		assert_eq!(
 			Stakes::slashes()[0]
 				.1

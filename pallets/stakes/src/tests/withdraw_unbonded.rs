@@ -31,8 +31,9 @@ fn withdraw_unbonded_should_not_be_moved_by_a_later_change_of_the_period() {
 	build_and_execute(|| {
 		assert_ok!(Stakes::delegate(signed(carol()), alice(), 300));
 		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 300));
+		let promised = UnbondingPeriod::get();
 		UnbondingPeriod::set(1_000);
-		next_sessions(6);
+		next_sessions(promised);
 		assert_ok!(Stakes::withdraw_unbonded(signed(carol()), alice()));
 		assert_eq!(Stakes::position(alice(), carol()), None);
 		assert_eq!(Stakes::candidate(alice()).unwrap().delegators, 0);
@@ -45,7 +46,7 @@ fn withdraw_unbonded_should_wait_until_offences_cannot_be_reported_whatever_the_
 		UnbondingPeriod::set(0);
 		assert_ok!(Stakes::delegate(signed(carol()), alice(), 300));
 		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 300));
-		next_sessions(REPORTABLE);
+		next_sessions(REPORTABLE + 2);
 		assert_noop!(
 			Stakes::withdraw_unbonded(signed(carol()), alice()),
 			Error::<Test>::NothingUnbonded
