@@ -7,6 +7,7 @@ mod babe;
 mod equivocation;
 mod grandpa;
 mod session;
+mod usage;
 
 use crate::*;
 use alloc::string::String;
@@ -20,8 +21,10 @@ frame_benchmarking::define_benchmarks!(
 	[frame_system, SystemCalls::<Runtime>]
 	[frame_system_extensions, SystemExtensions::<Runtime>]
 	[governance, Governance]
+	[pallet_attribution, Attribution]
 	[pallet_babe, babe::Pallet::<Runtime>]
 	[pallet_balances, Balances]
+	[pallet_channels, Channels]
 	[pallet_conviction_voting, ConvictionVoting]
 	[pallet_grandpa, grandpa::Pallet::<Runtime>]
 	[pallet_multisig, Multisig]
@@ -63,9 +66,7 @@ impl pallet_transaction_payment::BenchmarkConfig for Runtime {}
 /// Sets up what a pallet's benchmarks need of other pallets: the real ones, as the chain has them.
 pub struct Helper;
 
-// pallet-channels
-
-// pallet-attribution
+// pallet-channels and pallet-attribution: in `usage`.
 
 // pallet-datanets
 

@@ -118,6 +118,8 @@ impl pallet_providers::Config for Runtime {
 }
 
 impl pallet_channels::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benchmarking::Helper;
 	type BlockNumberProvider = System;
 	type ChannelConsideration = Deposit<ChannelDeposit>;
 	type Currency = Balances;
@@ -136,6 +138,8 @@ impl pallet_attribution::Config for Runtime {
 	type AuditDelay = ConstU32<6>;
 	type AuditPeriod = attribution::AuditPeriod;
 	type AuditRate = attribution::AuditRate;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benchmarking::Helper;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
 	type DisputeWindow = attribution::DisputeWindow;
