@@ -26,7 +26,9 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_balances, Balances]
 	[pallet_channels, Channels]
 	[pallet_conviction_voting, ConvictionVoting]
+	[pallet_datanets, Datanets]
 	[pallet_grandpa, grandpa::Pallet::<Runtime>]
+	[pallet_models, Models]
 	[pallet_multisig, Multisig]
 	[pallet_preimage, Preimage]
 	[pallet_providers, Providers]
@@ -71,6 +73,32 @@ pub struct Helper;
 // pallet-datanets
 
 // pallet-models
+
+impl pallet_models::BenchmarkHelper for Helper {
+	fn snapshots(
+		count: u32,
+	) -> Vec<(
+		openledger_primitives::DatanetId,
+		openledger_primitives::SnapshotVersion,
+	)> {
+		type Licence = pallet_datanets::NameOf<Runtime>;
+		let snapshot = pallet_datanets::Snapshot::<Runtime> {
+			contributions: openledger_primitives::Commitment {
+				root: Hash::repeat_byte(1),
+				sum: 1,
+				count: 1,
+			},
+			licence: Licence::truncate_from(alloc::vec![b'x'; Licence::bound()]),
+			block: System::block_number(),
+		};
+		(0..count)
+			.map(|datanet| {
+				pallet_datanets::Snapshots::<Runtime>::insert(datanet, 1, &snapshot);
+				(datanet, 1)
+			})
+			.collect()
+	}
+}
 
 // pallet-providers
 

@@ -86,6 +86,8 @@ impl pallet_models::Config for Runtime {
 	type AlgorithmConsideration = Deposit<AlgorithmDeposit>;
 	type AlgorithmOrigin = EnsureAttribution;
 	type BaseModelConsideration = Deposit<BaseModelDeposit>;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benchmarking::Helper;
 	type MaxLineage = ConstU32<8>;
 	type MaxNameLen = MaxNameLen;
 	type MaxRate = serving::MaxRate;
