@@ -3,7 +3,6 @@
 
 use crate::{
 	accounts, AccountId, Attribution, Balances, Historical, Runtime, RuntimeOrigin, Session,
-	SessionKeys,
 };
 use alloc::vec::Vec;
 use frame_support::traits::fungible::Credit;
@@ -31,13 +30,6 @@ impl pallet_stakes::Sessions for Sessions {
 
 	fn keyed() -> Vec<AccountId> {
 		NextKeys::<Runtime>::iter_keys().collect()
-	}
-
-	fn keys_rotated() -> bool {
-		let has_rotated = |(validator, queued): &(AccountId, SessionKeys)| {
-			Session::load_keys(validator).is_some_and(|next| next != *queued)
-		};
-		QueuedKeys::<Runtime>::get().iter().any(has_rotated)
 	}
 
 	/// At most a third of the set is disabled at a time, the worst offenders first.

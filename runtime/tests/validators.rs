@@ -4,7 +4,7 @@
 
 mod common;
 
-use codec::Encode;
+use codec::{Decode, Encode};
 use common::{chain_from_preset, check_invariants, preset_names};
 use frame_support::{
 	assert_noop, assert_ok,
@@ -15,7 +15,8 @@ use frame_support::{
 };
 use openledger_runtime::{
 	accounts, currency::*, launch::SessionSlots, AccountId, AllPalletsWithSystem, Babe, Balances,
-	Grandpa, Header, Historical, Runtime, RuntimeOrigin, Session, SessionKeys, Stakes, System,
+	BlockNumber, Grandpa, Hash, Header, Historical, Runtime, RuntimeCall, RuntimeOrigin, Session,
+	SessionKeys, Stakes, System,
 };
 use pallet_stakes::HoldReason;
 use sp_consensus_babe::{
@@ -24,9 +25,16 @@ use sp_consensus_babe::{
 };
 use sp_core::Pair;
 use sp_io::TestExternalities;
-use sp_keyring::Sr25519Keyring::{self, Alice, Bob, Charlie, Dave, Eve, Ferdie};
+use sp_keyring::{
+	Ed25519Keyring,
+	Sr25519Keyring::{self, Alice, Bob, Charlie, Dave, Eve, Ferdie},
+};
 use sp_keystore::{testing::MemoryKeystore, KeystoreExt};
-use sp_runtime::{traits::Header as _, Digest, DigestItem, Perbill};
+use sp_runtime::{
+	traits::{Dispatchable, Header as _},
+	transaction_validity::TransactionSource,
+	Digest, DigestItem, Perbill,
+};
 
 const FIRST_SLOT: u64 = 1_000_000;
 
@@ -126,11 +134,15 @@ fn every_presets_validators_should_have_enough_at_stake_to_be_elected() {
 }
 
 #[test]
-fn a_set_that_stays_should_not_be_announced() {
+fn each_session_should_have_a_set_of_its_own() {
 	chain("local_testnet").execute_with(|| {
-		next_sessions(4);
-		assert_eq!(Grandpa::current_set_id(), 0);
-		assert_eq!(Session::validators(), sorted(&[Alice, Bob, Charlie, Dave]));
+		// Genesis makes the first two.
+		next_session();
+		for session in 2..6 {
+			next_session();
+			assert_eq!(Grandpa::current_set_id(), session - 1);
+			assert_eq!(Session::validators(), sorted(&[Alice, Bob, Charlie, Dave]));
+		}
 	});
 }
 
@@ -142,10 +154,7 @@ fn rotated_keys_should_take_effect() {
 		next_sessions(2);
 		let finalisers: Vec<_> = Grandpa::grandpa_authorities();
 		assert!(finalisers.iter().any(|(id, _)| *id == keys.grandpa));
-		assert_eq!(Grandpa::current_set_id(), 1);
 		assert!(Babe::authorities().iter().any(|(id, _)| *id == keys.babe));
-		next_sessions(2);
-		assert_eq!(Grandpa::current_set_id(), 1);
 	});
 }
 
@@ -172,12 +181,10 @@ fn a_candidate_should_enter_the_set_with_stake_and_keys_and_leave_it_when_chille
 			sorted(&[Alice, Bob, Charlie, Dave, Eve])
 		);
 		assert!(Babe::authorities().iter().any(|(id, _)| *id == keys.babe));
-		assert_eq!(Grandpa::current_set_id(), 1);
 
 		assert_ok!(Stakes::chill(signed(Eve)));
 		next_sessions(2);
 		assert_eq!(Session::validators(), sorted(&[Alice, Bob, Charlie, Dave]));
-		assert_eq!(Grandpa::current_set_id(), 2);
 		assert_noop!(
 			Stakes::purge_keys(signed(Eve)),
 			pallet_stakes::Error::<Runtime>::KeysInUse
@@ -203,26 +210,74 @@ fn sealed_header(author: Sr25519Keyring, authority_index: u32, slot: u64, number
 	header
 }
 
-/// Reports that `offender` made two blocks in the present slot.
-fn report(offender: Sr25519Keyring) {
+/// Two blocks that `offender` made in the present slot.
+fn double_block(offender: Sr25519Keyring) -> EquivocationProof<Header> {
 	let slot = slot();
 	let id = BabeId::from(offender.public());
 	let index = Babe::authorities()
 		.iter()
 		.position(|(authority, _)| *authority == id)
 		.unwrap() as u32;
-	let proof = EquivocationProof {
-		offender: id.clone(),
+	EquivocationProof {
+		offender: id,
 		slot: Slot::from(slot),
 		first_header: sealed_header(offender, index, slot, 7),
 		second_header: sealed_header(offender, index, slot, 8),
+	}
+}
+
+/// Reports that `offender` made two blocks in the present slot, as the author of a block does.
+fn report(offender: Sr25519Keyring) {
+	let proof = double_block(offender);
+	let key_owner = Historical::prove((KEY_TYPE, proof.offender.clone())).unwrap();
+	let call = pallet_babe::Call::<Runtime>::report_equivocation_unsigned {
+		equivocation_proof: Box::new(proof),
+		key_owner_proof: key_owner,
 	};
-	let key_owner = Historical::prove((KEY_TYPE, id)).unwrap();
-	assert_ok!(Babe::report_equivocation(
-		signed(Ferdie),
-		Box::new(proof),
-		key_owner
-	));
+	assert_ok!(RuntimeCall::from(call).dispatch(RuntimeOrigin::none()));
+}
+
+#[test]
+fn reports_that_pay_no_fee_should_get_into_a_block_by_its_author_only() {
+	chain("local_testnet").execute_with(|| {
+		next_sessions(2);
+		let blocks = double_block(Bob);
+		let key_owner = Historical::prove((KEY_TYPE, blocks.offender.clone())).unwrap();
+		let id = sp_consensus_grandpa::AuthorityId::from(Ed25519Keyring::Bob.public());
+		let of_votes = Historical::prove((sp_consensus_grandpa::KEY_TYPE, id)).unwrap();
+		let calls: [RuntimeCall; 2] = [
+			pallet_babe::Call::report_equivocation {
+				equivocation_proof: Box::new(blocks),
+				key_owner_proof: key_owner,
+			}
+			.into(),
+			pallet_grandpa::Call::report_equivocation {
+				equivocation_proof: Box::new(double_vote(
+					Ed25519Keyring::Bob,
+					Grandpa::current_set_id(),
+				)),
+				key_owner_proof: of_votes,
+			}
+			.into(),
+		];
+		for call in calls {
+			assert_noop!(
+				call.dispatch(signed(Ferdie))
+					.map_err(|refused| refused.error),
+				frame_system::Error::<Runtime>::CallFiltered
+			);
+		}
+		// Nor by others' nodes: an unsigned one does not travel.
+		let call = pallet_babe::Call::<Runtime>::report_equivocation_unsigned {
+			equivocation_proof: Box::new(double_block(Bob)),
+			key_owner_proof: Historical::prove((KEY_TYPE, double_block(Bob).offender)).unwrap(),
+		};
+		let from = |source| Babe::validate_unsigned(source, &call);
+		assert!(from(TransactionSource::External).is_err());
+		assert!(!from(TransactionSource::Local).unwrap().propagate);
+		report(Bob);
+		assert!(Stakes::jail(Bob.to_account_id()).is_some());
+	});
 }
 
 #[test]
@@ -266,6 +321,61 @@ fn a_validator_that_signs_two_blocks_of_a_slot_should_lose_its_place_and_its_sta
 		assert_ok!(Stakes::unjail(signed(Bob)));
 		next_sessions(2);
 		assert_eq!(Session::validators(), sorted(&[Alice, Bob, Charlie, Dave]));
+	});
+}
+
+/// Two votes of one round, both signed by `voter`, as nodes send them.
+fn double_vote(
+	voter: Ed25519Keyring,
+	set: u64,
+) -> sp_consensus_grandpa::EquivocationProof<Hash, BlockNumber> {
+	use sp_consensus_grandpa::{
+		localized_payload, AuthorityId, AuthoritySignature, Message, Prevote,
+	};
+	type Vote = (Prevote<Header>, AuthoritySignature);
+	const ROUND: u64 = 1;
+	const PREVOTE: u8 = 0;
+	let vote = |target: u8| -> Vote {
+		let vote = Prevote::<Header> {
+			target_hash: [target; 32].into(),
+			target_number: 10,
+		};
+		let message = Message::<Header>::Prevote(vote.clone());
+		let signature = voter.pair().sign(&localized_payload(ROUND, set, &message));
+		(vote, signature.into())
+	};
+	let parts: (u64, u8, u64, AuthorityId, Vote, Vote) =
+		(set, PREVOTE, ROUND, voter.public().into(), vote(0), vote(1));
+	Decode::decode(&mut &parts.encode()[..]).unwrap()
+}
+
+#[test]
+fn a_double_vote_should_be_reported_for_the_session_it_was_cast_in_only() {
+	chain("local_testnet").execute_with(|| {
+		let voter = Ed25519Keyring::Bob;
+		let id = sp_consensus_grandpa::AuthorityId::from(voter.public());
+		let mut proofs = vec![];
+		let mut set = 0;
+		next_session();
+		for session in 2..=4 {
+			next_session();
+			if session == 3 {
+				set = Grandpa::current_set_id();
+			}
+			proofs.push(Historical::prove((sp_consensus_grandpa::KEY_TYPE, id.clone())).unwrap());
+		}
+		let [before, same, after] = proofs.try_into().ok().unwrap();
+		let report = |proof| {
+			let votes = Box::new(double_vote(voter, set));
+			Grandpa::report_equivocation_unsigned(RuntimeOrigin::none(), votes, proof)
+				.map(|_| ())
+				.map_err(|refused| refused.error)
+		};
+		let invalid = || pallet_grandpa::Error::<Runtime>::InvalidEquivocationProof;
+		assert_noop!(report(before), invalid());
+		assert_noop!(report(after), invalid());
+		assert_ok!(report(same));
+		assert_eq!(Stakes::slashes()[0].1.offence, 3);
 	});
 }
 

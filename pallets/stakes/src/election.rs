@@ -55,24 +55,25 @@ impl<T: Config> Pallet<T> {
 		named.into_inner()
 	}
 
-	/// The set for the session after the one that is about to begin, if it is another one than that
-	/// one's or has other keys.
-	fn plan(session: SessionIndex) -> Option<Vec<AccountId>> {
+	/// The set for the session after the one that is about to begin.
+	fn plan(session: SessionIndex) -> Vec<AccountId> {
 		let Election {
 			validators,
 			fallback,
 		} = Self::elect();
 		let present = T::Sessions::validators();
-		if validators == present || validators.is_empty() {
+		if validators.is_empty() {
 			// Nobody at all to validate would end the chain: the present ones go on.
-			return T::Sessions::keys_rotated().then_some(present);
+			return present;
 		}
-		Self::deposit_event(Event::Elected {
-			session,
-			validators: u32::try_from(validators.len()).unwrap_or(u32::MAX),
-			fallback,
-		});
-		Some(validators)
+		if validators != present {
+			Self::deposit_event(Event::Elected {
+				session,
+				validators: u32::try_from(validators.len()).unwrap_or(u32::MAX),
+				fallback,
+			});
+		}
+		validators
 	}
 
 	pub(crate) fn do_set_fallback(
@@ -93,8 +94,10 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> pallet_session::SessionManager<AccountId> for Pallet<T> {
+	/// Each session's set is announced, even if it is equal to the one before: votes on finality name
+	/// the set and not the session, and would else be proven to be of any session of that set.
 	fn new_session(index: SessionIndex) -> Option<Vec<AccountId>> {
-		Self::plan(index)
+		Some(Self::plan(index))
 	}
 
 	/// Whoever has session keys at genesis validates in the first sessions, and is the fallback.
@@ -105,8 +108,7 @@ impl<T: Config> pallet_session::SessionManager<AccountId> for Pallet<T> {
 		Some(validators)
 	}
 
-	/// A new set pardons every disabled validator. One that is in jail was not pardoned, and may be
-	/// in the set for this session still.
+	/// Each session's set begins with nobody disabled. One that is in jail may be in it still.
 	fn start_session(_: SessionIndex) {
 		for validator in T::Sessions::validators() {
 			if let Some(jail) = Jailed::<T>::get(&validator) {

@@ -24,9 +24,9 @@
 //! # Design
 //!
 //! - **Election.** The candidates with session keys, enough of their own at stake and the most stake
-//!   in all validate, as many as governance says. If they are too few, the fallback joins them. A set
-//!   equal to the present one is not announced, because that would begin a new set and pardon every
-//!   disabled validator.
+//!   in all validate, as many as governance says. If they are too few, the fallback joins them. Every
+//!   session's set is announced as another one, also if it is equal, so that a vote on finality, which
+//!   names its set, is of one session and no other.
 //! - **Rewards.** Income is pulled once a session. It is shared among the validators of the session
 //!   that ended, by eligible stake, and among a validator's positions by [reward per share](Pool):
 //!   its cost grows with the number of validators and not with that of delegators.

@@ -60,8 +60,6 @@ parameter_types! {
 	/// Validators of the session in progress and of the next.
 	pub static Seated: Vec<AccountId> = vec![];
 	pub static Queued: Vec<AccountId> = vec![];
-	/// Whether a validator has new keys.
-	pub static Rotated: bool = false;
 	/// Who was disabled in this session.
 	pub static Disabled: Vec<AccountId> = vec![];
 	/// The sets that were announced, by session.
@@ -105,10 +103,6 @@ impl Sessions for FakeSessions {
 
 	fn keyed() -> Vec<AccountId> {
 		Keyed::get()
-	}
-
-	fn keys_rotated() -> bool {
-		Rotated::get()
 	}
 
 	fn disable(validator: &AccountId, _: Perbill) {
@@ -222,7 +216,6 @@ fn reset() {
 	Purged::set(vec![]);
 	Seated::set(vec![]);
 	Queued::set(vec![]);
-	Rotated::set(false);
 	Disabled::set(vec![]);
 	Announced::set(vec![]);
 	Burnt::set(0);
@@ -266,17 +259,12 @@ pub fn build_and_execute(test: impl FnOnce()) {
 pub fn next_session() {
 	let ended = session();
 	<Stakes as SessionManager<_>>::end_session(ended);
-	let began = Queued::get();
-	if began != Seated::get() {
-		Disabled::set(vec![]);
-	}
-	Seated::set(began);
+	Seated::set(Queued::get());
+	Disabled::set(vec![]);
 	<Stakes as SessionManager<_>>::start_session(ended + 1);
-	if let Some(next) = <Stakes as SessionManager<_>>::new_session(ended + 2) {
-		Announced::mutate(|announced| announced.push((ended + 2, next.clone())));
-		Queued::set(next);
-	}
-	Rotated::set(false);
+	let next = <Stakes as SessionManager<_>>::new_session(ended + 2).unwrap();
+	Announced::mutate(|announced| announced.push((ended + 2, next.clone())));
+	Queued::set(next);
 	next_block();
 	Stakes::do_try_state().unwrap();
 }

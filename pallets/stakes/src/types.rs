@@ -27,9 +27,6 @@ pub trait Sessions {
 	/// Every account with session keys.
 	fn keyed() -> Vec<AccountId>;
 
-	/// Whether a validator of the next session has other keys by now than it is to start with.
-	fn keys_rotated() -> bool;
-
 	/// Keeps a validator from making blocks for the rest of the session; does nothing where that
 	/// would disable too many.
 	fn disable(validator: &AccountId, severity: Perbill);

@@ -74,7 +74,9 @@ impl pallet_grandpa::Config for Runtime {
 	type KeyOwnerProof = <Historical as KeyOwnerProofSystem<(KeyTypeId, GrandpaId)>>::Proof;
 	type MaxAuthorities = MaxAuthorities;
 	type MaxNominators = MaxDelegators;
-	type MaxSetIdSessionEntries = ConstU64<{ REPORTABLE_SESSIONS as u64 }>;
+	// Each session has a set of its own. A vote of the oldest session that can be proven is checked
+	// against the set before that one's, too.
+	type MaxSetIdSessionEntries = ConstU64<{ REPORTABLE_SESSIONS as u64 + 3 }>;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = ();
 }
