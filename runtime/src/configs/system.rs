@@ -63,8 +63,13 @@ parameter_types! {
 		.build_or_panic();
 }
 
-/// Refuses what could stop the chain: a validator that drops its keys leaves at once, and with the
-/// last one the chain ends. `Stakes::purge_keys` is for those who have left the set.
+/// Refuses what could stop the chain or fill it.
+///
+/// - A validator that drops its keys leaves at once, and with the last one the chain ends.
+///   `Stakes::purge_keys` is for those who have left the set.
+/// - A report of an equivocation pays no fee, and who signs twice can sign for a million rounds that
+///   never were, each good for a report. Only the unsigned reports are left, which get into a block by
+///   its author alone; every validator's node makes them of what it sees.
 pub struct CallFilter;
 
 impl Contains<RuntimeCall> for CallFilter {
@@ -72,6 +77,8 @@ impl Contains<RuntimeCall> for CallFilter {
 		!matches!(
 			call,
 			RuntimeCall::Session(pallet_session::Call::purge_keys { .. })
+				| RuntimeCall::Babe(pallet_babe::Call::report_equivocation { .. })
+				| RuntimeCall::Grandpa(pallet_grandpa::Call::report_equivocation { .. })
 		)
 	}
 }
