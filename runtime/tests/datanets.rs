@@ -121,7 +121,9 @@ fn a_contribution_should_go_all_its_ways_under_reviewers() {
 		vote(0, &[(Charlie, Vote::Reject), (Dave, Vote::Accept)]);
 		assert_eq!(state(0), Some(ContributionState::Accepted { since: 1 }));
 
-		// A second identity brings one of the records again and gets through.
+		// A second identity brings one of the records of a snapshot again and gets through.
+		assert_ok!(Datanets::snapshot(signed(Eve), DATANET));
+		pass(<Runtime as pallet_datanets::Config>::OriginalAge::get());
 		contribute(Eve, &[9, 2]);
 		vote(1, &[(Charlie, Vote::Accept), (Dave, Vote::Accept)]);
 		assert_ok!(Datanets::snapshot(signed(Alice), DATANET));
@@ -148,16 +150,16 @@ fn a_contribution_should_go_all_its_ways_under_reviewers() {
 		));
 		assert_eq!(Datanets::payout_account(DATANET, 1, 0), Some(cold));
 		assert_eq!(
-			Datanets::payout_account(DATANET, 1, 1),
+			Datanets::payout_account(DATANET, 2, 1),
 			Some(Eve.to_account_id())
 		);
 		contribute(Bob, &[4]);
 		vote(2, &[(Charlie, Vote::Accept), (Dave, Vote::Accept)]);
 		assert_ok!(Datanets::snapshot(signed(Eve), DATANET));
-		assert_eq!(Datanets::payout_account(DATANET, 2, 0), None);
-		assert_eq!(Datanets::payout_account(DATANET, 2, 1), None);
+		assert_eq!(Datanets::payout_account(DATANET, 3, 0), None);
+		assert_eq!(Datanets::payout_account(DATANET, 3, 1), None);
 		assert_eq!(
-			Datanets::payout_account(DATANET, 2, 2),
+			Datanets::payout_account(DATANET, 3, 2),
 			Some(Bob.to_account_id())
 		);
 

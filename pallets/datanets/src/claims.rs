@@ -101,7 +101,12 @@ impl<T: Config> Pallet<T> {
 		);
 
 		let contributor = second.contributor.clone();
-		let (reward, forfeited) = Self::divide_bond(&claimer, &contributor, datanet, id)?;
+		let (reward, forfeited) = if Self::was_known(datanet, &first, id) {
+			Self::divide_bond(&claimer, &contributor, datanet, id)?
+		} else {
+			Self::return_bond(&contributor, datanet, id)?;
+			(0, 0)
+		};
 		if since < until {
 			second.state = ContributionState::Duplicate {
 				since,
@@ -130,6 +135,33 @@ impl<T: Config> Pallet<T> {
 	fn is_proven(contribution: &Contribution<T>, proof: &RecordProof) -> bool {
 		let node = proof.leaf.node();
 		merkle::verify(&contribution.records, proof.index, node, &proof.proof).is_ok()
+	}
+
+	/// Whether the chain shows that the contributor of `later` could know the records of `first`: a
+	/// snapshot contained them long enough before. Otherwise who sees a contribution coming could lay
+	/// one of its records before it, take the bond, and withdraw.
+	fn was_known(datanet: DatanetId, first: &Contribution<T>, later: ContributionId) -> bool {
+		let (ContributionState::Accepted { since } | ContributionState::Withdrawn { since, .. }) =
+			first.state
+		else {
+			return false;
+		};
+		let known = Snapshots::<T>::get(datanet, since)
+			.and_then(|snapshot| snapshot.block.checked_add(T::OriginalAge::get()));
+		let registered = Bonds::<T>::get(datanet, later).map(|bond| bond.registered);
+		matches!((known, registered), (Some(known), Some(registered)) if known <= registered)
+	}
+
+	/// Returns the bond of a duplicate that is not forfeited.
+	fn return_bond(
+		contributor: &AccountId,
+		datanet: DatanetId,
+		id: ContributionId,
+	) -> DispatchResult {
+		match Bonds::<T>::take(datanet, id) {
+			Some(bond) => Self::give_back(HoldReason::Bond, contributor, bond.amount),
+			None => Ok(()),
+		}
 	}
 
 	/// Takes the bond of a duplicate: one part goes to the claimer, the rest is forfeited. Gives both

@@ -142,7 +142,7 @@ impl<T: Config> Pallet<T> {
 			Curation::Reviewers => {
 				let seats = Self::seats_for(datanet, &contribution)?;
 				if !seats.is_empty() {
-					Self::begin_review(datanet, id, seats, None);
+					Self::begin_review(datanet, id, seats, None)?;
 				}
 			}
 		}
@@ -356,7 +356,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What a contribution in this state puts at stake.
+	/// What a contribution that is made now, in this state, puts at stake.
 	fn bond_of(
 		curation: Curation,
 		state: ContributionState,
@@ -380,6 +380,7 @@ impl<T: Config> Pallet<T> {
 			amount,
 			fee,
 			free_at,
+			registered: T::BlockNumberProvider::current_block_number(),
 		})
 	}
 

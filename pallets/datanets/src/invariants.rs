@@ -23,11 +23,11 @@ impl<T: Config> Pallet<T> {
 	/// 8. every snapshot still is the root over the contributions that say they are in it;
 	/// 9. every bond belongs to a contribution that is no duplicate, is free some time after acceptance
 	///    and not before, and has a fee only where there may be a review;
-	/// 10. only Datanets curated by reviewers have a panel; nobody is on it twice, is there without
-	///     stake, or leaves without an open vote;
+	/// 10. only Datanets curated by reviewers have a panel; nobody is on it twice, stays there without
+	///     stake, or leaves without a seat in an open review;
 	/// 11. every review is of a pending contribution, or of a rejected one if it is an appeal, and only
 	///     then has a deposit; nobody has two seats, or one in the review of the own contribution;
-	/// 12. a reviewer's open votes are those it has committed to;
+	/// 12. a reviewer's seats are those it has in open reviews, and nobody else has one;
 	/// 13. bonds with fees, stakes and appeals' deposits are, account by account, what is held for them.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		let next = NextDatanet::<T>::get();
@@ -132,8 +132,8 @@ impl<T: Config> Pallet<T> {
 		}
 		let mut held = BTreeMap::new();
 		Self::check_bonds(&mut held)?;
-		Self::check_panels(&mut held)?;
 		Self::check_reviews(&mut held)?;
+		Self::check_panels(&mut held)?;
 		for ((reason, who), amount) in held {
 			let reason = match reason {
 				0 => HoldReason::Bond,
@@ -178,19 +178,21 @@ impl<T: Config> Pallet<T> {
 			let accounts: BTreeSet<_> = panel.iter().map(|reviewer| &reviewer.account).collect();
 			ensure!(accounts.len() == panel.len(), "10: a reviewer twice");
 			for reviewer in panel.iter() {
-				ensure!(reviewer.stake > 0, "10: a reviewer without stake");
 				ensure!(
-					!reviewer.leaving || reviewer.votes > 0,
+					reviewer.stake > 0 || reviewer.leaving,
+					"10: a reviewer without stake"
+				);
+				ensure!(
+					!reviewer.leaving || reviewer.seats > 0,
 					"10: a reviewer who should have left"
 				);
-				let votes = Reviews::<T>::iter_prefix_values(datanet)
+				let seats = Reviews::<T>::iter_prefix_values(datanet)
 					.flat_map(|review| review.seats.into_inner())
 					.filter(|seat| seat.reviewer == reviewer.account)
-					.filter(|seat| seat.ballot != Ballot::Empty)
 					.count();
 				ensure!(
-					u32::try_from(votes) == Ok(reviewer.votes),
-					"12: a reviewer's open votes"
+					u32::try_from(seats) == Ok(reviewer.seats),
+					"12: a reviewer's seats"
 				);
 				add(held, 1, reviewer.account.clone(), reviewer.stake)?;
 			}
@@ -220,12 +222,11 @@ impl<T: Config> Pallet<T> {
 			);
 			ensure!(
 				review.seats.iter().all(|seat| {
-					seat.ballot == Ballot::Empty
-						|| panel
-							.iter()
-							.any(|reviewer| reviewer.account == seat.reviewer)
+					panel
+						.iter()
+						.any(|reviewer| reviewer.account == seat.reviewer)
 				}),
-				"12: a vote of somebody who left"
+				"12: a seat of somebody who left"
 			);
 			add(held, 2, contribution.contributor, review.deposit)?;
 		}

@@ -27,7 +27,7 @@
 //! vote, [reveals](Pallet::reveal_vote) it when all have committed, and gets a part of Bob's fee. If
 //! Bob is rejected he can [appeal](Pallet::appeal) once.
 //!
-//! Mallory copies one of Bob's notes into a contribution of her own. Anyone who sees it
+//! Mallory copies one of Bob's notes from a snapshot into a contribution of her own. Anyone who sees it
 //! [proves](Pallet::claim_duplicate) it, and takes a part of Mallory's bond.
 //!
 //! # Design
@@ -37,19 +37,24 @@
 //!
 //! A root can be in a Datanet once, so nobody can give the same records again under another name; the
 //! root of what a snapshot contains stays taken even after a withdrawal. One record in two contributions
-//! shows by two Merkle proofs; then the later contribution, as the chain counts them, is out. The chain
-//! knows neither content nor authors: it cannot see a paraphrase, and who registers first counts as the
-//! first.
+//! shows by two Merkle proofs; then the later contribution, as the chain counts them, is out. Its bond is
+//! lost only if a snapshot had contained the record for a while: who races a contribution that is on
+//! its way gains nothing by laying a copy before it. The chain knows neither content nor authors: it
+//! cannot see a paraphrase, and who registers first counts as the first. The bytes of a record are what
+//! its contributor says.
 //!
 //! A vote weighs as much as the stake behind it. Joining a panel is open to all, so counting heads
 //! would reward whoever splits one stake over many accounts; by weight that gains nothing. A review
 //! fixes its seats and their weights when it opens, and only stake that has stood for a while gets
-//! a seat, so nobody can join for one vote after seeing what is up. A panel is bounded because
-//! concluding a review goes through all seats; in a full one, more stake displaces the least, so it
-//! cannot be squatted. Reviewers are paid by the contributor for having voted, whatever they voted and
-//! however it ends, so the pay favours neither side and junk costs its contributor. Who commits and
-//! does not reveal loses a small part of the stake to the treasury, not to the owner or to other
-//! reviewers, so that nobody gains from keeping somebody silent.
+//! a seat, so nobody can join for one vote after seeing what is up. A seat is a duty: its stake stays
+//! until the review ends, and loses a little where there is no vote, since what is seated counts for the
+//! quorum; or stake that is gone could block reviews. A panel is bounded because concluding a review
+//! goes through all seats; in a full one, more stake displaces the least that has no seat in an open
+//! review, so it cannot be squatted, and who may vote cannot be kept from it. Reviewers are paid by the
+//! contributor for having voted, by the stake too, whatever they voted and however it ends, so the pay
+//! favours neither side and junk costs its contributor. Who commits and does not reveal loses a small
+//! part of the stake to the treasury, not to the owner or to other reviewers, so that nobody gains from
+//! keeping somebody silent.
 //!
 //! Who puts something on chain pays a deposit by its size. It comes back when the state goes: for
 //! contributions that are rejected, or withdrawn before a snapshot contains them. Nothing else of them
@@ -77,6 +82,7 @@ mod claims;
 mod impls;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
 mod invariants;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 mod reviews;
@@ -151,10 +157,16 @@ pub mod pallet {
 		/// Blocks from acceptance until the bond may be taken back.
 		type BondPeriod: Get<BlockNumber>;
 
+		/// Blocks that a snapshot must have contained the original before a duplicate of it is made, for
+		/// the duplicate to lose its bond.
+		#[pallet::constant]
+		type OriginalAge: Get<BlockNumber>;
+
 		/// The part of a duplicate's bond that goes to who proves it, in millionths.
 		type DuplicateReward: Get<u32>;
 
-		/// Least stake of a reviewer, in units.
+		/// Least stake of a reviewer, in units. One that loses by its duties gets seats as long as it has
+		/// four fifths of that.
 		type MinReviewerStake: Get<Balance>;
 
 		/// Blocks that a reviewer's stake must have stood before it gets a seat.
@@ -181,7 +193,8 @@ pub mod pallet {
 		/// The same for the review of an appeal.
 		type AppealQuorum: Get<u32>;
 
-		/// The part of the stake that is lost by not revealing a vote, in millionths.
+		/// The part of the stake that is lost by not revealing a vote, in millionths. A fifth of it is
+		/// lost by not voting, at most once in a [`Config::CommitPeriod`].
 		type SilenceSlash: Get<u32>;
 
 		/// The clock that snapshots are dated by and reviews run by.
@@ -213,6 +226,7 @@ pub mod pallet {
 
 	/// The pallet.
 	#[pallet::pallet]
+	#[pallet::storage_version(migrations::STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	/// The id the next Datanet gets.
@@ -408,7 +422,7 @@ pub mod pallet {
 			/// All it has at stake there now, in units.
 			stake: Balance,
 		},
-		/// A reviewer will leave once the reviews it votes in are concluded.
+		/// A reviewer will leave once the reviews it has a seat in are concluded.
 		#[codec(index = 10)]
 		PanelLeaving {
 			/// The Datanet.
@@ -509,7 +523,7 @@ pub mod pallet {
 			/// How much, in units.
 			amount: Balance,
 		},
-		/// A reviewer lost a part of its stake for not revealing its vote.
+		/// A reviewer lost a part of its stake for not revealing its vote, or for not voting.
 		#[codec(index = 18)]
 		ReviewerSlashed {
 			/// The Datanet.
@@ -604,13 +618,14 @@ pub mod pallet {
 		/// The stake is less than a reviewer must have; add to it.
 		#[codec(index = 17)]
 		StakeTooLow,
-		/// The panel is full of reviewers with as much stake; put up more than the least of them.
+		/// The panel is full of reviewers with as much stake, or with a seat in an open review; put up
+		/// more than the least of them, or wait until the reviews are concluded.
 		#[codec(index = 18)]
 		PanelFull,
 		/// The account is not on the Datanet's panel; join it first.
 		#[codec(index = 19)]
 		NotReviewer,
-		/// The reviewer leaves already; wait until the reviews it votes in are concluded.
+		/// The reviewer leaves already; vote and wait until the reviews it has a seat in are concluded.
 		#[codec(index = 20)]
 		AlreadyLeaving,
 		/// No reviewer can be seated now; wait until somebody has joined and warmed up.
@@ -685,6 +700,9 @@ pub mod pallet {
 		/// The bond is returned only some time after acceptance; wait for that block.
 		#[codec(index = 44)]
 		BondLocked,
+		/// The reviewer's stake has not stood for the warm-up; leave when it has.
+		#[codec(index = 45)]
+		WarmingUp,
 	}
 
 	#[pallet::hooks]
@@ -865,8 +883,10 @@ pub mod pallet {
 		/// - `duplicate`: proof that the later one does.
 		///
 		/// Both must have been accepted. The later one is out of all later snapshots; those that
-		/// contain it keep it. Its bond, if it still has one, goes in part to the caller, the rest to
-		/// the treasury; if no snapshot contains it, it is removed and its deposit returned.
+		/// contain it keep it. If a snapshot had contained the original for [`Config::OriginalAge`]
+		/// when the later one was made, its bond, if it still has one, goes in part to the caller, the
+		/// rest to the treasury; otherwise its contributor may not have known, and has the bond back.
+		/// If no snapshot contains it, it is removed and its deposit returned.
 		///
 		/// Emits [`Event::DuplicateProven`]. Fails with [`Error::NotLater`],
 		/// [`Error::DifferentRecords`], [`Error::UnknownDatanet`], [`Error::UnknownContribution`],
@@ -891,8 +911,8 @@ pub mod pallet {
 		/// - `stake`: what the caller puts up now, in units; held.
 		///
 		/// The caller gets a seat in the reviews that open when all its stake has stood for the
-		/// warm-up, counted anew from here. In a full panel the reviewer with the least stake who has no
-		/// open vote is displaced, if it has less. Emits [`Event::PanelJoined`], and
+		/// warm-up, counted anew from here, and can leave no sooner. In a full panel the reviewer with
+		/// the least stake who has no seat in an open review is displaced, if it has less. Emits [`Event::PanelJoined`], and
 		/// [`Event::PanelLeft`] for the displaced. Fails with [`Error::UnknownDatanet`],
 		/// [`Error::NoPanel`], [`Error::AlreadyLeaving`], [`Error::StakeTooLow`],
 		/// [`Error::PanelFull`], or if the caller does not have that much.
@@ -907,11 +927,12 @@ pub mod pallet {
 			Self::do_join_panel(who, datanet, stake)
 		}
 
-		/// Leaves a panel. The stake is returned at once or, where the caller has committed to votes, when
-		/// those reviews are concluded; until then it can reveal them.
+		/// Leaves a panel, once all of the stake has stood for the warm-up. It is returned at once or,
+		/// where the caller has a seat in open reviews, when those are concluded; until then it can vote
+		/// in them, and loses by not voting as anybody does.
 		///
 		/// Emits [`Event::PanelLeft`] or [`Event::PanelLeaving`]. Fails with [`Error::NotReviewer`],
-		/// [`Error::AlreadyLeaving`].
+		/// [`Error::AlreadyLeaving`], [`Error::WarmingUp`].
 		#[pallet::call_index(10)]
 		#[pallet::weight(T::WeightInfo::leave_panel())]
 		pub fn leave_panel(origin: OriginFor<T>, datanet: DatanetId) -> DispatchResult {
@@ -943,8 +964,7 @@ pub mod pallet {
 		///
 		/// Emits [`Event::VoteCommitted`]. Fails with [`Error::UnknownContribution`],
 		/// [`Error::NoReview`], [`Error::OwnContribution`], [`Error::NotSeated`],
-		/// [`Error::AlreadyCommitted`], [`Error::CommitPhaseOver`], [`Error::NotReviewer`],
-		/// [`Error::AlreadyLeaving`].
+		/// [`Error::AlreadyCommitted`], [`Error::CommitPhaseOver`], [`Error::NotReviewer`].
 		#[pallet::call_index(12)]
 		#[pallet::weight(T::WeightInfo::commit_vote())]
 		pub fn commit_vote(
@@ -982,11 +1002,12 @@ pub mod pallet {
 		/// committed have revealed. Anyone may.
 		///
 		/// If enough of the seated stake has voted, the contribution is accepted where more stake is for
-		/// it than against it, otherwise rejected; those who revealed share the fee. After a first
+		/// it than against it, otherwise rejected; those who revealed share the fee by their stake. After a first
 		/// rejection the contributor may [appeal](Pallet::appeal) for some time; a rejected appeal
 		/// removes the contribution and forfeits what the appeal had at stake. If too little stake has
 		/// voted, the contribution stays pending; of an appeal, the rejection stands, but what it had at
-		/// stake is returned. Who has committed and not revealed loses a part of its stake.
+		/// stake is returned. Who has committed and not revealed loses a part of its stake, who has not
+		/// voted a smaller one, at most once in the time of a commit phase.
 		///
 		/// Emits [`Event::ReviewConcluded`] and what comes of it. Fails with
 		/// [`Error::UnknownDatanet`], [`Error::UnknownContribution`], [`Error::NoReview`],

@@ -52,6 +52,8 @@ parameter_types! {
 
 /// Blocks until a bond is free.
 pub const BOND_PERIOD: BlockNumber = 100;
+/// Blocks that make an original known.
+pub const ORIGINAL_AGE: BlockNumber = 7;
 /// Blocks until stake gets a seat.
 pub const WARM_UP: BlockNumber = 5;
 /// Blocks to commit in.
@@ -74,6 +76,7 @@ impl Config for Test {
 	type ContributionBond = ContributionBond;
 	type OpenBondPerKib = OpenBondPerKib;
 	type BondPeriod = ConstU32<BOND_PERIOD>;
+	type OriginalAge = ConstU32<ORIGINAL_AGE>;
 	type DuplicateReward = DuplicateReward;
 	type MinReviewerStake = MinReviewerStake;
 	type ReviewerWarmUp = ConstU32<WARM_UP>;

@@ -5,6 +5,14 @@ use crate::{
 	*,
 };
 use alloc::vec::Vec;
+use openledger_primitives::fees::apportion;
+
+/// How many times less a reviewer loses who does not vote than one who does not reveal.
+const ABSENCE: u32 = 5;
+
+/// The part of the least stake that a reviewer must still have to be seated: who joined with the least and
+/// is away for some days shall not leave the reviews to those who are not.
+const KEEPS_SEAT: Permill = Permill::from_percent(80);
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_join_panel(
@@ -21,8 +29,9 @@ impl<T: Config> Pallet<T> {
 				account: who.clone(),
 				stake: 0,
 				since: 0,
-				votes: 0,
+				seats: 0,
 				leaving: false,
+				absent: 0,
 			},
 		};
 		ensure!(!reviewer.leaving, Error::<T>::AlreadyLeaving);
@@ -65,7 +74,10 @@ impl<T: Config> Pallet<T> {
 			.ok_or(Error::<T>::NotReviewer)?;
 		let mut reviewer = panel.swap_remove(at);
 		ensure!(!reviewer.leaving, Error::<T>::AlreadyLeaving);
-		if reviewer.votes == 0 {
+		// Or stake that is there for a block could displace a panel and leave it empty.
+		let now = T::BlockNumberProvider::current_block_number();
+		ensure!(Self::is_warm(&reviewer, now), Error::<T>::WarmingUp);
+		if reviewer.seats == 0 {
 			Self::put_panel(datanet, panel);
 			return Self::part_with(datanet, reviewer, None);
 		}
@@ -92,8 +104,7 @@ impl<T: Config> Pallet<T> {
 		Self::ensure_no_review(datanet, id)?;
 		let seats = Self::seats_for(datanet, &contribution)?;
 		ensure!(!seats.is_empty(), Error::<T>::NoReviewers);
-		Self::begin_review(datanet, id, seats, None);
-		Ok(())
+		Self::begin_review(datanet, id, seats, None)
 	}
 
 	pub(crate) fn do_commit_vote(
@@ -110,17 +121,13 @@ impl<T: Config> Pallet<T> {
 		let seat = Self::seat_of(&mut review, &who)?;
 		ensure!(seat.ballot == Ballot::Empty, Error::<T>::AlreadyCommitted);
 		ensure!(phase == Phase::Commit, Error::<T>::CommitPhaseOver);
-		Panels::<T>::try_mutate(datanet, |panel| -> DispatchResult {
-			let reviewer = panel
-				.iter_mut()
-				.find(|reviewer| reviewer.account == who)
-				.ok_or(Error::<T>::NotReviewer)?;
-			ensure!(!reviewer.leaving, Error::<T>::AlreadyLeaving);
-			reviewer.votes = increment(reviewer.votes)?;
-			// Who left and came back with less does not vote with what is gone.
-			seat.weight = seat.weight.min(reviewer.stake);
-			Ok(())
-		})?;
+		let panel = Panels::<T>::get(datanet);
+		let reviewer = panel
+			.iter()
+			.find(|reviewer| reviewer.account == who)
+			.ok_or(Error::<T>::NotReviewer)?;
+		// Nobody votes with what was lost since.
+		seat.weight = seat.weight.min(reviewer.stake);
 		seat.ballot = Ballot::Sealed(commitment);
 		Reviews::<T>::insert(datanet, id, review);
 		Self::deposit_event(Event::VoteCommitted {
@@ -208,7 +215,7 @@ impl<T: Config> Pallet<T> {
 			bond.fee = bond.fee.checked_add(fee).ok_or(ArithmeticError::Overflow)?;
 			Ok::<_, DispatchError>(())
 		})?;
-		Self::begin_review(datanet, id, seats, Some(deposit));
+		Self::begin_review(datanet, id, seats, Some(deposit))?;
 		Self::deposit_event(Event::Appealed {
 			datanet,
 			contribution: id,
@@ -237,13 +244,13 @@ impl<T: Config> Pallet<T> {
 		contribution: &Contribution<T>,
 	) -> Result<SeatsOf<T>, DispatchError> {
 		let now = T::BlockNumberProvider::current_block_number();
-		let (least, warm_up) = (T::MinReviewerStake::get(), T::ReviewerWarmUp::get());
+		let least = KEEPS_SEAT.mul_ceil(T::MinReviewerStake::get());
 		let seats: Vec<Seat> = Panels::<T>::get(datanet)
 			.into_iter()
 			.filter(|reviewer| {
 				!reviewer.leaving
 					&& reviewer.stake >= least
-					&& reviewer.since.saturating_add(warm_up) <= now
+					&& Self::is_warm(reviewer, now)
 					// The payout account may vote: a contributor could name any reviewer to silence it.
 					&& reviewer.account != contribution.contributor
 			})
@@ -256,13 +263,27 @@ impl<T: Config> Pallet<T> {
 		BoundedVec::try_from(seats).map_err(|_| Error::<T>::PanelFull.into())
 	}
 
-	/// Begins a review with these seats; `deposit` is what an appeal has put at stake.
+	/// Whether all of a reviewer's stake has stood for the warm-up.
+	fn is_warm(reviewer: &Reviewer, now: BlockNumber) -> bool {
+		reviewer.since.saturating_add(T::ReviewerWarmUp::get()) <= now
+	}
+
+	/// Begins a review with these seats, whose reviewers stay until it ends; `deposit` is what an appeal
+	/// has put at stake.
 	pub(crate) fn begin_review(
 		datanet: DatanetId,
 		id: ContributionId,
 		seats: SeatsOf<T>,
 		deposit: Option<Balance>,
-	) {
+	) -> DispatchResult {
+		Panels::<T>::try_mutate(datanet, |panel| -> DispatchResult {
+			for reviewer in panel.iter_mut() {
+				if seats.iter().any(|seat| seat.reviewer == reviewer.account) {
+					reviewer.seats = increment(reviewer.seats)?;
+				}
+			}
+			Ok(())
+		})?;
 		let now = T::BlockNumberProvider::current_block_number();
 		let commit_until = now.saturating_add(T::CommitPeriod::get().max(1));
 		let reveal_until = commit_until.saturating_add(T::RevealPeriod::get().max(1));
@@ -284,6 +305,7 @@ impl<T: Config> Pallet<T> {
 			commit_until,
 			reveal_until,
 		});
+		Ok(())
 	}
 
 	/// Ends the review, if there is one, of a contribution that is being withdrawn.
@@ -385,8 +407,9 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Frees those who have voted in a review that ends, with `slash` takes a part of the stake of those
-	/// who have not revealed, and lets go who waited for it.
+	/// Frees those who have a seat in a review that ends, with `slash` takes a part of the stake of those
+	/// who have not revealed and a smaller one of those who have not voted, and lets go who waited for
+	/// it.
 	fn settle_seats(
 		datanet: DatanetId,
 		id: ContributionId,
@@ -394,25 +417,33 @@ impl<T: Config> Pallet<T> {
 		slash: bool,
 	) -> DispatchResult {
 		let mut panel = Panels::<T>::get(datanet);
-		let part = Permill::from_parts(T::SilenceSlash::get());
+		let now = T::BlockNumberProvider::current_block_number();
+		let silence = T::SilenceSlash::get();
 		for seat in review.seats.iter() {
-			if seat.ballot == Ballot::Empty {
-				continue;
-			}
-			// Who has committed cannot have left.
+			// Who has a seat cannot have left.
 			let Some(at) = panel
 				.iter()
 				.position(|reviewer| reviewer.account == seat.reviewer)
 			else {
-				defensive!("a vote of somebody who left");
+				defensive!("a seat of somebody who left");
 				continue;
 			};
 			let mut reviewer = panel.swap_remove(at);
-			reviewer.votes = decrement(reviewer.votes)?;
-			if slash && matches!(seat.ballot, Ballot::Sealed(_)) {
-				Self::slash_reviewer(datanet, id, &mut reviewer, part)?;
+			reviewer.seats = decrement(reviewer.seats)?;
+			match seat.ballot {
+				Ballot::Sealed(_) if slash => {
+					let part = Permill::from_parts(silence);
+					Self::slash_reviewer(datanet, id, &mut reviewer, part)?;
+				}
+				Ballot::Empty if slash && Self::may_count_absence(&reviewer, now) => {
+					let part = Permill::from_parts(silence.div_ceil(ABSENCE));
+					Self::slash_reviewer(datanet, id, &mut reviewer, part)?;
+					reviewer.absent = now;
+				}
+				_ => {}
 			}
-			if reviewer.stake == 0 || (reviewer.leaving && reviewer.votes == 0) {
+			reviewer.leaving |= reviewer.stake == 0;
+			if reviewer.leaving && reviewer.seats == 0 {
 				Self::part_with(datanet, reviewer, None)?;
 			} else {
 				panel
@@ -422,6 +453,12 @@ impl<T: Config> Pallet<T> {
 		}
 		Self::put_panel(datanet, panel);
 		Ok(())
+	}
+
+	/// Whether a reviewer loses something for another absence: once in the time of a commit phase, or
+	/// many contributions made at once would cost who is away for a day all that it has.
+	fn may_count_absence(reviewer: &Reviewer, now: BlockNumber) -> bool {
+		reviewer.absent == 0 || reviewer.absent.saturating_add(T::CommitPeriod::get()) <= now
 	}
 
 	/// Takes `part` of a reviewer's stake.
@@ -446,8 +483,9 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Divides the fee equally among the seats for which `earns` holds; what does not divide goes back to
-	/// the contributor. Without any such seat the fee stays where it is.
+	/// Divides the fee among the seats for which `earns` holds by what they weigh: by heads, splitting one
+	/// stake over many accounts would take it from the others. Without any such seat the fee stays where
+	/// it is.
 	fn pay_fee(
 		datanet: DatanetId,
 		id: ContributionId,
@@ -455,23 +493,18 @@ impl<T: Config> Pallet<T> {
 		review: &Review<T>,
 		earns: impl Fn(&Ballot) -> bool,
 	) -> DispatchResult {
-		let earners: Vec<&AccountId> = review
-			.seats
-			.iter()
-			.filter(|seat| earns(&seat.ballot))
-			.map(|seat| &seat.reviewer)
-			.collect();
-		let count = Balance::try_from(earners.len()).map_err(|_| ArithmeticError::Overflow)?;
+		let earners = review.seats.iter().filter(|seat| earns(&seat.ballot));
+		let weights: Vec<Balance> = earners.clone().map(|seat| seat.weight).collect();
 		let Some(mut bond) = Bonds::<T>::get(datanet, id) else {
 			return Ok(());
 		};
-		let Some(share) = bond.fee.checked_div(count) else {
+		let Some(shares) = apportion(bond.fee, &weights) else {
 			return Ok(());
 		};
 		let mut rest = bond.fee;
-		for reviewer in earners {
+		for (Seat { reviewer, .. }, share) in earners.zip(shares) {
 			if share == 0 {
-				break;
+				continue;
 			}
 			Self::pay_held(HoldReason::Bond, contributor, reviewer, share)?;
 			rest = rest.checked_sub(share).ok_or(ArithmeticError::Underflow)?;
@@ -504,13 +537,13 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Takes out of a full panel the reviewer with the least stake who has no open vote, if that is less
-	/// than `stake`.
+	/// Takes out of a full panel the reviewer with the least stake who has no seat in an open review, if
+	/// that is less than `stake`.
 	fn displace(panel: &mut PanelOf<T>, stake: Balance) -> Result<Reviewer, DispatchError> {
 		let least = panel
 			.iter()
 			.enumerate()
-			.filter(|(_, reviewer)| reviewer.votes == 0 && reviewer.stake < stake)
+			.filter(|(_, reviewer)| reviewer.seats == 0 && reviewer.stake < stake)
 			.min_by_key(|(_, reviewer)| reviewer.stake)
 			.map(|(at, _)| at)
 			.ok_or(Error::<T>::PanelFull)?;

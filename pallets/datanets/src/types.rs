@@ -209,6 +209,8 @@ pub struct Bond {
 	pub fee: Balance,
 	/// The block from which `amount` may be taken back; counted from acceptance, so `None` before.
 	pub free_at: Option<BlockNumber>,
+	/// The block the contribution was made in; 0 where it is older than this record.
+	pub registered: BlockNumber,
 }
 
 /// Who has stake in a Datanet's panel.
@@ -222,10 +224,12 @@ pub struct Reviewer {
 	pub stake: Balance,
 	/// The block since which it has had all of that at stake.
 	pub since: BlockNumber,
-	/// In how many open reviews it has committed to a vote. Its stake stays while there are any.
-	pub votes: u32,
+	/// In how many open reviews it has a seat. Its stake stays while there are any.
+	pub seats: u32,
 	/// Whether it leaves as soon as those are concluded.
 	pub leaving: bool,
+	/// The block in which it last lost something for not voting; 0 if it never did.
+	pub absent: BlockNumber,
 }
 
 /// The reviewers of a Datanet.

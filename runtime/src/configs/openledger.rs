@@ -6,6 +6,7 @@ use crate::{
 	currency::deposit,
 	governance::origins::EnsureAttribution,
 	parameters::governed::{attribution, datanets, serving},
+	time::HOURS,
 	AccountId, Attribution, Balance, Balances, Channels, Datanets, Hash, Models, Providers,
 	Runtime, RuntimeHoldReason, System,
 };
@@ -71,6 +72,7 @@ impl pallet_datanets::Config for Runtime {
 	type MaxUriLen = MaxUriLen;
 	type MinReviewerStake = datanets::MinReviewerStake;
 	type OpenBondPerKib = datanets::OpenBondPerKib;
+	type OriginalAge = ConstU32<HOURS>;
 	type RevealPeriod = datanets::RevealPeriod;
 	type ReviewFee = datanets::ReviewFee;
 	type ReviewQuorum = datanets::ReviewQuorum;

@@ -24,6 +24,8 @@ fn duplicated_records_under_a_second_identity_should_cost_more_than_they_bring()
 			),
 			Error::<Test>::DuplicateContribution
 		);
+		snapshot(id);
+		pass(ORIGINAL_AGE);
 		let copies = ["an owl at dusk", "a wren at dawn", "and some junk"];
 		let copy = give(mallory(), id, &copies);
 		let (original, duplicate) = (prove(honest, &ours, 0), prove(copy, &copies, 1));
@@ -35,9 +37,57 @@ fn duplicated_records_under_a_second_identity_should_cost_more_than_they_bring()
 			duplicate
 		));
 		assert!(wealth(mallory()) < ENDOWMENT - 3_000);
-		snapshot(id);
-		assert_eq!(Datanets::payout_account(id, 1, copy), None);
+		assert_eq!(state(id, copy), None);
 		assert_eq!(Datanets::payout_account(id, 1, honest), Some(bob()));
+	});
+}
+
+#[test]
+fn a_bait_laid_in_the_same_block_should_not_take_a_bond() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Open);
+		let ours = ["an owl", "a wren", "a rook", "a gull"];
+		// She sees Bob's contribution coming, and lays one of his records before it. With a snapshot
+		// of it, even.
+		let bait = give(mallory(), id, &["a wren"]);
+		snapshot(id);
+		let honest = give(bob(), id, &ours);
+		assert_ok!(Datanets::claim_duplicate(
+			signed(mallory()),
+			id,
+			prove(bait, &["a wren"], 0),
+			prove(honest, &ours, 1)
+		));
+		assert_eq!(state(id, honest), None);
+		assert_eq!(Balances::free_balance(bob()), ENDOWMENT);
+		assert_eq!(wealth(mallory()), ENDOWMENT);
+		// He leaves that record out, and nothing is in his way.
+		give(bob(), id, &["an owl", "a rook", "a gull"]);
+	});
+}
+
+#[test]
+fn an_original_should_not_be_withdrawn_with_its_bond_after_a_claim() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Open);
+		let bait = give(mallory(), id, &["a wren"]);
+		snapshot(id);
+		pass(ORIGINAL_AGE);
+		let copy = give(bob(), id, &["a wren", "an owl"]);
+		assert_ok!(Datanets::claim_duplicate(
+			signed(carol()),
+			id,
+			prove(bait, &["a wren"], 0),
+			prove(copy, &["a wren", "an owl"], 0)
+		));
+		assert!(wealth(carol()) > ENDOWMENT);
+		// What was the original for a forfeited bond stays for all to see, and its own bond locked.
+		assert_ok!(Datanets::withdraw(signed(mallory()), id, bait));
+		assert_noop!(
+			Datanets::release_bond(signed(mallory()), id, bait),
+			Error::<Test>::BondLocked
+		);
+		assert!(Datanets::contribution(id, bait).is_some());
 	});
 }
 
@@ -47,6 +97,8 @@ fn withdrawing_a_duplicate_should_not_save_its_bond() {
 		let id = datanet(Curation::Open);
 		let (ours, copies) = (["a wren"], ["junk", "a wren"]);
 		let honest = give(bob(), id, &ours);
+		snapshot(id);
+		pass(ORIGINAL_AGE);
 		let copy = give(mallory(), id, &copies);
 		snapshot(id);
 		assert_ok!(Datanets::withdraw(signed(mallory()), id, copy));
@@ -121,9 +173,9 @@ fn junk_records_should_cost_the_fee_where_reviewers_decide() {
 		for junk in 0..3 {
 			assert_ok!(Datanets::clear_rejected(signed(bob()), id, junk));
 		}
-		assert_eq!(wealth(mallory()), ENDOWMENT - 3 * 99);
+		assert_eq!(wealth(mallory()), ENDOWMENT - 3 * 100);
 		for who in reviewers() {
-			assert_eq!(wealth(who), ENDOWMENT + 3 * 33);
+			assert!((ENDOWMENT + 3 * 33..=ENDOWMENT + 3 * 34).contains(&wealth(who)));
 		}
 	});
 }
@@ -160,7 +212,7 @@ fn a_copied_vote_should_be_impossible_to_reveal_and_cost_stake() {
 		pass(COMMIT + REVEAL);
 		assert_ok!(conclude(id, wren));
 		assert_eq!(wealth(copier), ENDOWMENT - 1_000);
-		assert_eq!(wealth(honest), ENDOWMENT + 50);
+		assert_eq!(wealth(honest), ENDOWMENT + 20);
 	});
 }
 
@@ -313,8 +365,122 @@ fn money_frozen_elsewhere_should_not_keep_reviewers_from_their_pay() {
 		let junk = give(mallory(), id, &["junk"]);
 		Balances::set_lock(*b"votelock", &mallory(), ENDOWMENT, WithdrawReasons::all());
 		decide(id, junk, &[Reject; 3]);
-		for who in reviewers() {
-			assert_eq!(wealth(who), ENDOWMENT + 33);
+		for (who, share) in reviewers().into_iter().zip([34, 33, 33]) {
+			assert_eq!(wealth(who), ENDOWMENT + share);
 		}
+	});
+}
+
+#[test]
+fn stake_that_left_should_not_block_a_review() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Reviewers);
+		for who in reviewers() {
+			join(id, who, 10_000);
+		}
+		join(id, mallory(), 60_100);
+		pass(WARM_UP);
+		let wren = contribute(bob(), id, b"a wren");
+		// Her seat counts for the quorum, so her stake stays with it, and loses by not voting.
+		assert_ok!(Datanets::leave_panel(signed(mallory()), id));
+		assert_last_event(Event::PanelLeaving {
+			datanet: id,
+			reviewer: mallory(),
+		});
+		decide(id, wren, &[Accept; 3]);
+		assert_eq!(state(id, wren), Some(ContributionState::Pending));
+		assert_eq!(wealth(mallory()), ENDOWMENT - 601);
+		// Once it is gone it blocks nothing, and does not come back in the block in which it is needed.
+		assert_eq!(held_for(HoldReason::Stake, mallory()), 0);
+		join(id, mallory(), 60_100);
+		assert_ok!(Datanets::open_review(signed(bob()), id, wren));
+		decide(id, wren, &[Accept; 3]);
+		assert_eq!(
+			state(id, wren),
+			Some(ContributionState::Accepted { since: 1 })
+		);
+	});
+}
+
+#[test]
+fn many_contributions_at_once_should_not_drain_reviewers_who_are_away() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let junk: Vec<_> = ["junk", "more junk", "yet more junk"]
+			.iter()
+			.map(|content| give(mallory(), id, &[content]))
+			.collect();
+		pass(COMMIT);
+		for junk in junk {
+			assert_ok!(conclude(id, junk));
+		}
+		for who in reviewers() {
+			assert_eq!(wealth(who), ENDOWMENT - 100);
+		}
+	});
+}
+
+#[test]
+fn reviewers_who_are_away_should_not_leave_the_panel_to_one_who_is_not() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		join(id, mallory(), 14_000);
+		pass(WARM_UP);
+		let junk = give(carol(), id, &["junk"]);
+		for _ in 0..5 {
+			assert_ok!(commit(id, junk, mallory(), Accept));
+			pass(COMMIT);
+			assert_ok!(reveal(id, junk, mallory(), Accept));
+			assert_ok!(conclude(id, junk));
+			// Their seats count, though it costs them.
+			assert_eq!(state(id, junk), Some(ContributionState::Pending));
+			assert_ok!(Datanets::open_review(signed(mallory()), id, junk));
+			assert_eq!(Datanets::review(id, junk).unwrap().seats.len(), 4);
+		}
+	});
+}
+
+#[test]
+fn a_seated_reviewer_should_not_be_displaced_before_it_has_voted() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		let wren = contribute(bob(), id, b"a wren");
+		join(id, carol(), 10_000);
+		// The panel is full. Nobody with a seat has to go, however rich she is.
+		join(id, mallory(), 50_000);
+		assert_noop!(
+			Datanets::join_panel(signed(alice()), id, 50_000),
+			Error::<Test>::PanelFull
+		);
+		decide(id, wren, &[Accept; 3]);
+		assert_eq!(
+			state(id, wren),
+			Some(ContributionState::Accepted { since: 1 })
+		);
+	});
+}
+
+#[test]
+fn a_panel_should_not_be_emptied_in_a_block() {
+	build_and_execute(|| {
+		let id = reviewed([10_000; 3]);
+		join(id, carol(), 10_000);
+		join(id, mallory(), 50_000);
+		assert_noop!(
+			Datanets::leave_panel(signed(mallory()), id),
+			Error::<Test>::WarmingUp
+		);
+	});
+}
+
+#[test]
+fn splitting_a_stake_should_not_earn_more_of_the_fee() {
+	build_and_execute(|| {
+		let id = reviewed([10_000, 10_000, 20_000]);
+		let wren = contribute(bob(), id, b"a wren");
+		decide(id, wren, &[Accept; 3]);
+		let [first, second, third] = reviewers().map(|who| wealth(who) - ENDOWMENT);
+		assert_eq!(first + second, third);
+		assert_eq!(first + second + third, 100);
 	});
 }

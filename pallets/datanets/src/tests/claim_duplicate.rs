@@ -7,9 +7,13 @@ use frame::testing_prelude::{assert_noop, assert_ok};
 const OURS: [&str; 3] = ["a wren", "an owl", "a rook"];
 const THEIRS: [&str; 5] = ["a crow", "a tit", "a kite", "an owl", "a gull"];
 
-/// Bob's records and Carol's, one of which is Bob's, both accepted, with the proofs of it.
+/// Bob's records, known by snapshot 1, and Carol's, one of which is Bob's, both accepted, with the
+/// proofs of it.
 fn copied(datanet: DatanetId) -> (RecordProof, RecordProof) {
-	let (first, second) = (give(bob(), datanet, &OURS), give(carol(), datanet, &THEIRS));
+	let first = give(bob(), datanet, &OURS);
+	snapshot(datanet);
+	pass(ORIGINAL_AGE);
+	let second = give(carol(), datanet, &THEIRS);
 	(prove(first, &OURS, 1), prove(second, &THEIRS, 3))
 }
 
@@ -28,17 +32,17 @@ fn claim_duplicate_should_exclude_the_later_contribution_from_later_snapshots() 
 		assert_eq!(
 			state(id, 1),
 			Some(ContributionState::Duplicate {
-				since: 1,
-				until: 2,
+				since: 2,
+				until: 3,
 				original: 0
 			})
 		);
 		assert_eq!(state(id, 0), Some(ContributionState::Accepted { since: 1 }));
 		snapshot(id);
-		assert_eq!(Datanets::snapshot_at(id, 1).unwrap().contributions.count, 2);
-		assert_eq!(Datanets::snapshot_at(id, 2).unwrap().contributions.count, 1);
-		assert_eq!(Datanets::payout_account(id, 1, 1), Some(carol()));
-		assert_eq!(Datanets::payout_account(id, 2, 1), None);
+		assert_eq!(Datanets::snapshot_at(id, 2).unwrap().contributions.count, 2);
+		assert_eq!(Datanets::snapshot_at(id, 3).unwrap().contributions.count, 1);
+		assert_eq!(Datanets::payout_account(id, 2, 1), Some(carol()));
+		assert_eq!(Datanets::payout_account(id, 3, 1), None);
 	});
 }
 
@@ -120,6 +124,35 @@ fn claim_duplicate_should_exclude_even_when_the_bond_is_gone() {
 }
 
 #[test]
+fn claim_duplicate_should_leave_the_bond_to_who_could_not_know() {
+	// In no snapshot when the duplicate was made; in one since the block before it could be known.
+	for age in [None, Some(ORIGINAL_AGE - 1)] {
+		build_and_execute(|| {
+			let id = datanet(Curation::Open);
+			let first = give(bob(), id, &OURS);
+			if let Some(age) = age {
+				snapshot(id);
+				pass(age);
+			}
+			let second = give(carol(), id, &THEIRS);
+			snapshot(id);
+			pass(BOND_PERIOD);
+			assert_ok!(claim(
+				id,
+				&(prove(first, &OURS, 1), prove(second, &THEIRS, 3))
+			));
+			assert!(matches!(
+				state(id, second),
+				Some(ContributionState::Duplicate { .. })
+			));
+			assert_eq!(wealth(carol()), ENDOWMENT);
+			assert_eq!(held_for(HoldReason::Bond, carol()), 0);
+			assert_eq!(wealth(mallory()), ENDOWMENT);
+		});
+	}
+}
+
+#[test]
 fn claim_duplicate_should_not_work_twice() {
 	build_and_execute(|| {
 		let id = datanet(Curation::Open);
@@ -192,7 +225,8 @@ fn claim_duplicate_should_refuse_proofs_that_do_not_hold() {
 fn claim_duplicate_should_concern_accepted_contributions_alone() {
 	build_and_execute(|| {
 		let id = datanet(Curation::Owner);
-		let proofs = copied(id);
+		let (first, second) = (give(bob(), id, &OURS), give(carol(), id, &THEIRS));
+		let proofs = (prove(first, &OURS, 1), prove(second, &THEIRS, 3));
 		assert_noop!(claim(id, &proofs), Error::<Test>::NotAccepted);
 		assert_ok!(Datanets::accept(signed(alice()), id, 1));
 		assert_noop!(claim(id, &proofs), Error::<Test>::NotAccepted);

@@ -24,7 +24,7 @@ fn clear_rejected_should_leave_nothing_when_nobody_appealed() {
 		});
 		assert_eq!(state(id, wren), None);
 		assert_eq!(Datanets::bond(id, wren), None);
-		assert_eq!(Balances::free_balance(bob()), ENDOWMENT - 99);
+		assert_eq!(Balances::free_balance(bob()), ENDOWMENT - 100);
 		contribute(carol(), id, b"a wren");
 	});
 }

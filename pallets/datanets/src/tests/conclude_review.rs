@@ -37,7 +37,7 @@ fn conclude_review_should_accept_by_the_weight_of_the_stake() {
 		assert_eq!(Datanets::bond(id, wren).unwrap().free_at, Some(free_at));
 		assert!(Datanets::panel(id)
 			.iter()
-			.all(|reviewer| reviewer.votes == 0));
+			.all(|reviewer| reviewer.seats == 0));
 		assert_eq!(Datanets::review(id, wren), None);
 	});
 }
@@ -55,19 +55,15 @@ fn conclude_review_should_reject_a_tie_and_leave_time_to_appeal() {
 }
 
 #[test]
-fn conclude_review_should_pay_all_who_revealed_alike_whatever_they_voted() {
+fn conclude_review_should_pay_all_who_revealed_by_their_stake_whatever_they_voted() {
 	build_and_execute(|| {
 		let id = reviewed([10_000, 20_000, 40_000]);
 		let wren = contribute(bob(), id, b"a wren");
 		decide(id, wren, &[Reject, Reject, Accept]);
-		for who in reviewers() {
-			assert_eq!(wealth(who), ENDOWMENT + 33);
+		for (who, share) in reviewers().into_iter().zip([14, 29, 57]) {
+			assert_eq!(wealth(who), ENDOWMENT + share);
 		}
-		assert_eq!(
-			wealth(bob()),
-			ENDOWMENT - 99,
-			"what does not divide stays his"
-		);
+		assert_eq!(wealth(bob()), ENDOWMENT - 100);
 		assert_eq!(held_for(HoldReason::Bond, bob()), 5_000);
 	});
 }
@@ -122,9 +118,9 @@ fn conclude_review_should_take_a_part_of_the_stake_of_who_kept_silent() {
 		);
 		assert_eq!(held_for(HoldReason::Stake, first.clone()), 9_500);
 		assert_eq!(wealth(first), ENDOWMENT - 500);
-		assert_eq!(wealth(treasury()), ENDOWMENT + 500);
+		assert_eq!(wealth(treasury()), ENDOWMENT + 500 + 400);
 		assert_eq!(wealth(second), ENDOWMENT + 100, "the whole fee");
-		assert_eq!(wealth(third), ENDOWMENT, "who does not vote loses nothing");
+		assert_eq!(wealth(third), ENDOWMENT - 400, "a fifth of that part");
 	});
 }
 

@@ -68,6 +68,7 @@ fn due(who: AccountId) -> Balance {
 			amount: 0,
 			fee: 0,
 			free_at: None,
+			registered: 0,
 		};
 		(&pending, pending.records.root, bond).encoded_size() as Balance
 	};

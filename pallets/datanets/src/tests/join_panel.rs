@@ -18,7 +18,7 @@ fn join_panel_should_hold_the_stake() {
 		let panel = Datanets::panel(id);
 		assert_eq!(panel.len(), 1);
 		assert_eq!(
-			(panel[0].stake, panel[0].since, panel[0].votes),
+			(panel[0].stake, panel[0].since, panel[0].seats),
 			(12_000, 1, 0)
 		);
 	});
@@ -109,27 +109,20 @@ fn join_panel_should_displace_the_least_stake_of_a_full_panel() {
 }
 
 #[test]
-fn join_panel_should_not_displace_who_has_an_open_vote() {
+fn join_panel_should_not_displace_who_has_a_seat() {
 	build_and_execute(|| {
 		let id = reviewed([10_000, 20_000, 20_000]);
+		contribute(bob(), id, b"a wren");
 		join(id, alice(), 40_000);
-		let wren = contribute(bob(), id, b"a wren");
-		let [first, second, third] = reviewers();
-		assert_ok!(commit(id, wren, first.clone(), Vote::Accept));
-		join(id, carol(), 30_000);
-		let stays = |who: &AccountId| {
-			Datanets::panel(id)
-				.iter()
-				.any(|reviewer| reviewer.account == *who)
-		};
-		assert!(stays(&first));
-		assert_eq!(
-			[stays(&second), stays(&third)]
-				.iter()
-				.filter(|&&there| there)
-				.count(),
-			1
+		assert_noop!(
+			Datanets::join_panel(signed(carol()), id, 30_000),
+			Error::<Test>::PanelFull
 		);
+		join(id, carol(), 50_000);
+		let panel = Datanets::panel(id);
+		let stays = |who: &AccountId| panel.iter().any(|reviewer| reviewer.account == *who);
+		assert!(reviewers().iter().all(stays));
+		assert!(!stays(&alice()));
 	});
 }
 

@@ -1,4 +1,5 @@
-//! One file per call, and others for sequences of them, for attacks and for the invariants.
+//! One file per call, and others for sequences of them, for attacks,
+//! for the invariants and for older storage.
 
 mod accept;
 mod appeal;
@@ -12,6 +13,7 @@ mod create;
 mod deposits;
 mod join_panel;
 mod leave_panel;
+mod migrations;
 mod open_review;
 mod random;
 mod reject;

@@ -173,6 +173,7 @@ fn try_state_should_notice_wrong_bonds() {
 		amount: 5_000,
 		fee: 0,
 		free_at: Some(7),
+		registered: 0,
 	};
 	assert_review_noticed("9: a bond without a contribution", |id| {
 		Bonds::<Test>::insert(id, 9, bond)
@@ -210,7 +211,7 @@ fn try_state_should_notice_wrong_panels() {
 	});
 	assert_review_noticed(
 		"10: a reviewer twice",
-		mutate(|panel| panel[1].account = panel[2].account.clone()),
+		mutate(|panel| panel.try_push(panel[2].clone()).unwrap()),
 	);
 	assert_review_noticed(
 		"10: a reviewer without stake",
@@ -221,14 +222,15 @@ fn try_state_should_notice_wrong_panels() {
 		mutate(|panel| {
 			for reviewer in panel.iter_mut() {
 				reviewer.leaving = true;
+				reviewer.seats = 0;
 			}
 		}),
 	);
 	assert_review_noticed(
-		"12: a reviewer's open votes",
+		"12: a reviewer's seats",
 		mutate(|panel| {
 			for reviewer in panel.iter_mut() {
-				reviewer.votes += 1;
+				reviewer.seats += 1;
 			}
 		}),
 	);
@@ -264,7 +266,7 @@ fn try_state_should_notice_wrong_reviews() {
 		mutate(|review| empty_seat(review).reviewer = bob()),
 	);
 	assert_review_noticed(
-		"12: a vote of somebody who left",
+		"12: a seat of somebody who left",
 		mutate(|review| {
 			let seat = empty_seat(review);
 			seat.reviewer = alice();

@@ -92,8 +92,8 @@ fn withdraw_should_cancel_the_review_and_pay_those_who_have_committed() {
 		assert_eq!(Datanets::review(id, wren), None);
 		assert_eq!(state(id, wren), None);
 		assert_eq!(wealth(bob()), ENDOWMENT - 100);
-		assert_eq!(wealth(first.clone()), ENDOWMENT + 50, "nobody is slashed");
-		assert_eq!(wealth(second.clone()), ENDOWMENT + 50);
+		assert_eq!(wealth(first.clone()), ENDOWMENT + 33, "nobody is slashed");
+		assert_eq!(wealth(second.clone()), ENDOWMENT + 67);
 		assert_eq!(wealth(third), ENDOWMENT);
 		assert_eq!(held_for(HoldReason::Stake, second), 0, "it waited to leave");
 		assert_eq!(held_for(HoldReason::Stake, first), 10_000);
@@ -120,8 +120,7 @@ fn withdraw_should_give_up_an_appeal() {
 		assert_ok!(Datanets::withdraw(signed(bob()), id, wren));
 		assert_eq!(wealth(treasury()), ENDOWMENT + APPEAL_DEPOSIT);
 		assert_eq!(Balances::free_balance(bob()), wealth(bob()));
-		// The first fee was 33 for each of three.
-		assert_eq!(wealth(bob()), ENDOWMENT - 99 - APPEAL_DEPOSIT);
+		assert_eq!(wealth(bob()), ENDOWMENT - 100 - APPEAL_DEPOSIT);
 	});
 }
 
