@@ -49,7 +49,7 @@ pub enum ProxyType {
 	#[default]
 	#[codec(index = 0)]
 	Any,
-	/// Everything but sending the account's free OPEN to others.
+	/// What neither sends the account's OPEN to others nor puts it at stake.
 	#[codec(index = 1)]
 	NonTransfer,
 	/// Rejecting announced calls of other proxies.
@@ -60,32 +60,104 @@ pub enum ProxyType {
 	Governance,
 }
 
+/// Whether a call proposes or votes.
+fn governs(call: &RuntimeCall) -> bool {
+	matches!(
+		call,
+		RuntimeCall::ConvictionVoting(..) | RuntimeCall::Preimage(..) | RuntimeCall::Referenda(..)
+	)
+}
+
+/// Whether a call neither sends its account's OPEN to others nor puts it at stake.
+///
+/// A list of what is let through, so that a new call is out until somebody has thought about it. Out
+/// are, beside transfers: what fills a channel, since its escrow goes to whom its vouchers say; what
+/// names who earns; and whatever has a bond or a stake that can be lost, since a part of most goes to
+/// who proves the fault, which may be the proxy. Keys that act for the account are out, and so are calls
+/// for multisig accounts and other proxies' principals, which this filter would not reach.
+fn keeps_money(call: &RuntimeCall) -> bool {
+	governs(call)
+		|| match call {
+			RuntimeCall::System(call) => matches!(
+				call,
+				frame_system::Call::remark { .. } | frame_system::Call::remark_with_event { .. }
+			),
+			// What is in a batch passes this filter itself.
+			RuntimeCall::Utility(call) => matches!(
+				call,
+				pallet_utility::Call::batch { .. }
+					| pallet_utility::Call::batch_all { .. }
+					| pallet_utility::Call::force_batch { .. }
+			),
+			RuntimeCall::Proxy(call) => {
+				matches!(call, pallet_proxy::Call::reject_announcement { .. })
+			}
+			RuntimeCall::Datanets(call) => matches!(
+				call,
+				pallet_datanets::Call::create { .. }
+					| pallet_datanets::Call::accept { .. }
+					| pallet_datanets::Call::reject { .. }
+					| pallet_datanets::Call::snapshot { .. }
+					| pallet_datanets::Call::withdraw { .. }
+					| pallet_datanets::Call::release_bond { .. }
+					| pallet_datanets::Call::claim_duplicate { .. }
+					| pallet_datanets::Call::leave_panel { .. }
+					| pallet_datanets::Call::open_review { .. }
+					| pallet_datanets::Call::reveal_vote { .. }
+					| pallet_datanets::Call::conclude_review { .. }
+					| pallet_datanets::Call::clear_rejected { .. }
+			),
+			RuntimeCall::Models(call) => matches!(
+				call,
+				pallet_models::Call::register_base { .. }
+					| pallet_models::Call::register_adapter { .. }
+					| pallet_models::Call::retire_adapter { .. }
+					| pallet_models::Call::propose_algorithm { .. }
+					| pallet_models::Call::withdraw_algorithm { .. }
+			),
+			RuntimeCall::Providers(call) => matches!(
+				call,
+				pallet_providers::Call::set_quote { .. }
+					| pallet_providers::Call::set_endpoint { .. }
+					| pallet_providers::Call::leave { .. }
+					| pallet_providers::Call::withdraw_bond { .. }
+					| pallet_providers::Call::unjail { .. }
+			),
+			RuntimeCall::Channels(call) => matches!(
+				call,
+				pallet_channels::Call::thaw { .. }
+					| pallet_channels::Call::cancel_thaw { .. }
+					| pallet_channels::Call::withdraw { .. }
+					| pallet_channels::Call::close { .. }
+					| pallet_channels::Call::redeem { .. }
+			),
+			RuntimeCall::Attribution(call) => matches!(
+				call,
+				pallet_attribution::Call::settle { .. }
+					| pallet_attribution::Call::claim { .. }
+					| pallet_attribution::Call::dispute { .. }
+					| pallet_attribution::Call::answer_audit { .. }
+					| pallet_attribution::Call::fail_audit { .. }
+					| pallet_attribution::Call::forfeit { .. }
+			),
+			RuntimeCall::Stakes(call) => matches!(
+				call,
+				pallet_stakes::Call::unbond { .. }
+					| pallet_stakes::Call::undelegate { .. }
+					| pallet_stakes::Call::withdraw_unbonded { .. }
+					| pallet_stakes::Call::claim { .. }
+					| pallet_stakes::Call::chill { .. }
+			),
+			_ => false,
+		}
+}
+
 impl InstanceFilter<RuntimeCall> for ProxyType {
 	fn filter(&self, call: &RuntimeCall) -> bool {
 		match self {
 			ProxyType::Any => true,
-			// A channel's escrow goes to whom its vouchers say, so filling one is sending too; so is
-			// contributing, since a bond goes in part to who proves a duplicate, a fee to reviewers, and
-			// earnings to whom the contributor says.
-			ProxyType::NonTransfer => !matches!(
-				call,
-				RuntimeCall::Balances(..)
-					| RuntimeCall::Channels(
-						pallet_channels::Call::open { .. }
-							| pallet_channels::Call::top_up { .. }
-							| pallet_channels::Call::set_delegate { .. }
-					) | RuntimeCall::Datanets(
-					pallet_datanets::Call::contribute { .. }
-						| pallet_datanets::Call::set_payout_account { .. }
-						| pallet_datanets::Call::appeal { .. }
-				)
-			),
-			ProxyType::Governance => matches!(
-				call,
-				RuntimeCall::ConvictionVoting(..)
-					| RuntimeCall::Preimage(..)
-					| RuntimeCall::Referenda(..)
-			),
+			ProxyType::NonTransfer => keeps_money(call),
+			ProxyType::Governance => governs(call),
 			ProxyType::CancelProxy => {
 				matches!(
 					call,
