@@ -157,11 +157,13 @@ fn announce<T: Config>(who: &AccountId, from: BlockNumber) {
 mod benchmarks {
 	use super::*;
 
-	/// The endpoint is one long host, so all of it is looked at for its end.
+	/// The endpoint is one long host, so all of it is looked at for its end. The account was a provider
+	/// before.
 	#[benchmark]
 	fn register(e: Linear<8, MAX_ENDPOINT>, b: Linear<1, MAX_BASES>) {
 		let who: AccountId = whitelisted_caller();
 		fund::<T>(&who);
+		LastQuotes::<T>::insert(&who, 6);
 		let endpoint = endpoint::<T>(e);
 		let bases = bases::<T>(b);
 		let rate = rate::<T>();
@@ -179,7 +181,7 @@ mod benchmarks {
 		let provider = record::<T>(&who);
 		assert_eq!(provider.endpoint, endpoint);
 		assert_eq!(provider.bases, bases);
-		assert_eq!(provider.quote, Quote { id: 1, rate });
+		assert_eq!(provider.quote, Quote { id: 7, rate });
 		assert_eq!(HotKeys::<T>::get(hot_key(0)), Some(who.clone()));
 		assert!(LastSeen::<T>::contains_key(&who));
 		assert_eq!(held::<T>(&who), bond::<T>());

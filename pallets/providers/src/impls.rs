@@ -113,7 +113,10 @@ impl<T: Config> Pallet<T> {
 		Self::ensure_rate(&rate)?;
 
 		T::Currency::hold(&HoldReason::Bond.into(), &who, bond)?;
-		let quote = Quote { id: 1, rate };
+		let id = LastQuotes::<T>::take(&who)
+			.checked_add(1)
+			.ok_or(ArithmeticError::Overflow)?;
+		let quote = Quote { id, rate };
 		let provider = Provider::<T> {
 			hot_key: hot_key.clone(),
 			endpoint: endpoint.clone(),
@@ -300,6 +303,9 @@ impl<T: Config> Pallet<T> {
 		if let ProviderState::Jailed { until } = provider.state {
 			free_at = free_at.max(until);
 		}
+		// What was announced is void, and its number used.
+		let newest = PendingQuotes::<T>::get(&who).map_or(provider.quote.id, |void| void.quote.id);
+		LastQuotes::<T>::insert(&who, newest);
 		Self::drop_pending_quote(&who);
 		provider.state = ProviderState::Leaving { free_at };
 		Providers::<T>::insert(&who, provider);
@@ -326,6 +332,7 @@ impl<T: Config> Pallet<T> {
 		HotKeys::<T>::remove(&provider.hot_key);
 		Providers::<T>::remove(&who);
 		FormerQuotes::<T>::remove(&who);
+		LastQuotes::<T>::mutate(&who, |last| *last = (*last).max(provider.quote.id));
 		LastSeen::<T>::remove(&who);
 		Self::deposit_event(Event::Left {
 			provider: who,
@@ -410,7 +417,9 @@ impl<T: Config> Pallet<T> {
 	/// 5. every announced quote is of a provider that is not leaving, has a higher number than that in
 	///    force, and is due in a block to come, where it is listed once; nothing else is listed;
 	/// 6. former quotes are of providers, numbered in order, and below that in force;
-	/// 7. who was seen is a provider, and was not seen in a block to come.
+	/// 7. who was seen is a provider, and was not seen in a block to come;
+	/// 8. the last quote number is known of those who are leaving or left, and of nobody else; it is not
+	///    below that in force.
 	#[cfg(any(feature = "std", feature = "try-runtime"))]
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
 		use frame::token::fungible::hold::Inspect as _;
@@ -470,6 +479,17 @@ impl<T: Config> Pallet<T> {
 					.chain([present])
 					.is_sorted_by(|earlier, later| earlier < later),
 				"6: former quotes that are out of order"
+			);
+		}
+		for (account, last) in LastQuotes::<T>::iter() {
+			let present = Providers::<T>::get(&account);
+			ensure!(
+				last > 0
+					&& present.is_none_or(|provider| {
+						matches!(provider.state, ProviderState::Leaving { .. })
+							&& provider.quote.id <= last
+					}),
+				"8: the last quote number of who is not leaving"
 			);
 		}
 		for (account, at) in LastSeen::<T>::iter() {

@@ -199,6 +199,13 @@ pub mod pallet {
 		ValueQuery,
 	>;
 
+	/// The highest quote number of an account that was a provider and is none now, hashed as providers
+	/// are: if it registers again its numbers go on, or one number would mean two prices to who knew the
+	/// first. Each entry took a bond, held for the unbonding period.
+	#[pallet::storage]
+	pub type LastQuotes<T: Config> =
+		StorageMap<_, Blake2_128Concat, AccountId, QuoteId, ValueQuery>;
+
 	/// The block in which a provider was last known to be there; hashed as providers are.
 	#[pallet::storage]
 	pub type LastSeen<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, BlockNumber>;

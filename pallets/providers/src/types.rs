@@ -44,7 +44,8 @@ impl AtRisk for () {
 	TypeInfo,
 )]
 pub struct Quote {
-	/// Counts the quotes of this registration, from 1; receipts and vouchers name it.
+	/// Counts the quotes of this account, from 1, over all its registrations; receipts and vouchers name
+	/// it.
 	pub id: QuoteId,
 	/// Units per 1,000 tokens.
 	pub rate: Rate,

@@ -97,6 +97,9 @@ fn try_state_should_notice_a_past_that_was_not() {
 		)
 	};
 	assert_noticed("6: former quotes that are out of order", |_| former(1));
+	assert_noticed("8: the last quote number of who is not leaving", |_| {
+		LastQuotes::<Test>::insert(alice(), 1)
+	});
 	assert_noticed("7: a provider that was seen in a block to come", |_| {
 		LastSeen::<Test>::insert(alice(), 2)
 	});

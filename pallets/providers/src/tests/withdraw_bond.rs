@@ -24,6 +24,22 @@ fn withdraw_bond_should_return_it_after_the_period_and_forget_the_provider() {
 }
 
 #[test]
+fn a_new_registration_should_not_reuse_a_quote_number() {
+	build_and_execute(|| {
+		register(alice(), 1);
+		// Number 2 is announced, and void by leaving.
+		assert_ok!(Providers::set_quote(signed(alice()), Rate::default()));
+		assert_ok!(Providers::leave(signed(alice())));
+		run_to(1 + UnbondingPeriod::get());
+		assert_ok!(Providers::withdraw_bond(signed(alice())));
+		register(alice(), 1);
+		assert_eq!(Providers::quote(alice()).unwrap().id, 3);
+		register(bob(), 2);
+		assert_eq!(Providers::quote(bob()).unwrap().id, 1);
+	});
+}
+
+#[test]
 fn withdraw_bond_should_refuse_before_the_period_is_over() {
 	build_and_execute(|| {
 		register(alice(), 1);
