@@ -6,5 +6,6 @@ use crate::Runtime;
 pub type SingleBlockMigrations = (
 	pallet_datanets::migrations::V1<Runtime>,
 	pallet_models::migrations::V1<Runtime>,
+	pallet_models::migrations::V2<Runtime>,
 	pallet_attribution::migrations::V0ToV1<Runtime>,
 );

@@ -76,7 +76,7 @@ const samples = {
 		registerBase: [{ name: 'a', architecture: 'llama', weights: hash, tokenizer: hash, licence: 'MIT', rate }],
 		registerAdapter: [{ name: 'b', base: 0, weights: hash, config: hash, rank: 8, targets: ['q_proj'], lineage: [[0, 1]], manifest: hash, algorithm: 0, index: hash, uri: 'a', rate }],
 		retireAdapter: [0], proposeAlgorithm: [{ name: 'x/1', spec: hash, vectors: hash, schema: hash, uri: 'a' }], withdrawAlgorithm: [2], shadowAlgorithm: [2], activateAlgorithm: [2], retireAlgorithm: [2], baseModel: [0],
-		baseModels: [], adapter: [0], adapters: [], byName: ['a'], algorithm: [0], algorithmByName: ['x/1'],
+		baseModels: [], adapter: [0], adapters: [], byName: ['a'], proposal: [2], algorithm: [0], algorithmByName: ['x/1'],
 	},
 	providers: {
 		register: [{ hotKey: who, endpoint: 'http://a', bond: 1n, bases: [0], rate }], setQuote: [rate], setHotKey: [who], setEndpoint: ['http://b'], bondMore: [1n],

@@ -93,13 +93,14 @@ fn proposal<T: Config>(byte: u8, name: u32, uri: u32) -> AlgorithmProposal<T> {
 }
 
 /// A proposed algorithm with the longest texts, and who proposed it. Another one is active.
-fn proposed<T: Config>() -> Result<(AlgorithmId, AccountId), BenchmarkError> {
+fn proposed<T: Config>() -> Result<(ProposalId, AccountId), BenchmarkError> {
 	let other = NextAlgorithm::<T>::get();
 	Pallet::<T>::insert_original(other, text(b'o', 8), Hash::zero(), AlgorithmState::Active);
 	let who = funded::<T>("proposer")?;
 	let said = proposal::<T>(b'a', longest_name::<T>(), T::MaxUriLen::get());
+	let id = NextProposal::<T>::get();
 	Pallet::<T>::do_propose_algorithm(who.clone(), said)?;
-	Ok((other + 1, who))
+	Ok((id, who))
 }
 
 /// Says of an adapter with every target what makes `bytes` encoded bytes, or as many as there can be.
@@ -187,8 +188,9 @@ mod benchmarks {
 		l: Linear<1, { T::MaxLineage::get() }>,
 	) -> Result<(), BenchmarkError> {
 		let base = base::<T>()?;
-		let (algorithm, _) = proposed::<T>()?;
-		Pallet::<T>::do_change_algorithm(algorithm, AlgorithmState::Shadow)?;
+		let (proposal, _) = proposed::<T>()?;
+		let algorithm = NextAlgorithm::<T>::get();
+		Pallet::<T>::do_take_up(proposal)?;
 		Pallet::<T>::do_change_algorithm(algorithm, AlgorithmState::Active)?;
 		let lineage = BoundedVec::truncate_from(T::BenchmarkHelper::snapshots(l));
 		assert_eq!(lineage.len(), l as usize);
@@ -218,8 +220,9 @@ mod benchmarks {
 	#[benchmark]
 	fn retire_adapter() -> Result<(), BenchmarkError> {
 		let base = base::<T>()?;
-		let (algorithm, _) = proposed::<T>()?;
-		Pallet::<T>::do_change_algorithm(algorithm, AlgorithmState::Shadow)?;
+		let (proposal, _) = proposed::<T>()?;
+		let algorithm = NextAlgorithm::<T>::get();
+		Pallet::<T>::do_take_up(proposal)?;
 		Pallet::<T>::do_change_algorithm(algorithm, AlgorithmState::Active)?;
 		let snapshots = T::BenchmarkHelper::snapshots(T::MaxLineage::get());
 		let lineage = BoundedVec::truncate_from(snapshots);
@@ -242,7 +245,7 @@ mod benchmarks {
 		t: Linear<4, { T::MaxNameLen::get() + T::MaxUriLen::get() }>,
 	) -> Result<(), BenchmarkError> {
 		let proposer = funded::<T>("proposer")?;
-		let id = NextAlgorithm::<T>::get();
+		let id = NextProposal::<T>::get();
 		let name = (t - 1).min(longest_name::<T>());
 		let uri = (t - name).min(T::MaxUriLen::get());
 		let said = proposal::<T>(b'a', name, uri);
@@ -250,15 +253,14 @@ mod benchmarks {
 		#[extrinsic_call]
 		_(RawOrigin::Signed(proposer.clone()), said.clone());
 
-		let algorithm = Algorithms::<T>::get(id).ok_or("not stored")?;
+		let algorithm = Proposals::<T>::get(id).ok_or("not stored")?;
 		assert_eq!(algorithm.proposer, Some(proposer));
 		assert_eq!(algorithm.state, AlgorithmState::Proposed);
 		assert_eq!(
 			(algorithm.name.len(), algorithm.uri.len()),
 			(name as usize, uri as usize)
 		);
-		assert_eq!(AlgorithmNames::<T>::get(said.name), Some(id));
-		assert!(AlgorithmDeposits::<T>::contains_key(id));
+		assert!(ProposalDeposits::<T>::contains_key(id));
 		Ok(())
 	}
 
@@ -266,32 +268,32 @@ mod benchmarks {
 	#[benchmark]
 	fn withdraw_algorithm() -> Result<(), BenchmarkError> {
 		let (id, proposer) = proposed::<T>()?;
-		let name = Algorithms::<T>::get(id).ok_or("not stored")?.name;
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(proposer), id);
 
-		assert!(!Algorithms::<T>::contains_key(id));
-		assert!(!AlgorithmNames::<T>::contains_key(name));
-		assert!(!AlgorithmDeposits::<T>::contains_key(id));
+		assert!(!Proposals::<T>::contains_key(id));
+		assert!(!ProposalDeposits::<T>::contains_key(id));
 		Ok(())
 	}
 
 	/// Worst case: the longest texts, and of the three changes the one that gives the deposit back; the
-	/// others read and write the same but for that.
+	/// others read and write no more.
 	#[benchmark]
 	fn change_algorithm() -> Result<(), BenchmarkError> {
 		let origin = T::AlgorithmOrigin::try_successful_origin()
 			.map_err(|()| BenchmarkError::Stop("nobody decides on algorithms"))?;
 		let (id, _) = proposed::<T>()?;
-		assert!(AlgorithmDeposits::<T>::contains_key(id));
+		let next = NextAlgorithm::<T>::get();
+		assert!(ProposalDeposits::<T>::contains_key(id));
 
 		#[extrinsic_call]
 		shadow_algorithm(origin as T::RuntimeOrigin, id);
 
-		let algorithm = Algorithms::<T>::get(id).ok_or("gone")?;
+		let algorithm = Algorithms::<T>::get(next).ok_or("not stored")?;
 		assert_eq!(algorithm.state, AlgorithmState::Shadow);
-		assert!(!AlgorithmDeposits::<T>::contains_key(id));
+		assert_eq!(AlgorithmNames::<T>::get(algorithm.name), Some(next));
+		assert!(!ProposalDeposits::<T>::contains_key(id));
 		Ok(())
 	}
 

@@ -202,7 +202,7 @@ impl<T: Config> Pallet<T> {
 		);
 		ensure!(is_text(&uri), Error::<T>::InvalidText);
 
-		let id = NextAlgorithm::<T>::get();
+		let id = NextProposal::<T>::get();
 		let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 		let algorithm = Algorithm::<T> {
 			name: name.clone(),
@@ -213,15 +213,14 @@ impl<T: Config> Pallet<T> {
 			proposer: Some(proposer.clone()),
 			state: AlgorithmState::Proposed,
 		};
-		// The name is stored a second time, as a key.
+		// The name is stored a second time, as a key, once it is taken up.
 		let footprint = Footprint::from_encodable((&algorithm, &name));
 		let deposit = T::AlgorithmConsideration::new(&proposer, footprint)?;
-		NextAlgorithm::<T>::put(next);
-		AlgorithmNames::<T>::insert(&name, id);
-		Algorithms::<T>::insert(id, algorithm);
-		AlgorithmDeposits::<T>::insert(id, deposit);
+		NextProposal::<T>::put(next);
+		Proposals::<T>::insert(id, algorithm);
+		ProposalDeposits::<T>::insert(id, deposit);
 		Self::deposit_event(Event::AlgorithmProposed {
-			algorithm: id,
+			proposal: id,
 			proposer,
 			name,
 			spec,
@@ -232,35 +231,61 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	pub(crate) fn do_withdraw_algorithm(who: AccountId, id: AlgorithmId) -> DispatchResult {
-		let algorithm = Algorithms::<T>::get(id).ok_or(Error::<T>::UnknownAlgorithm)?;
+	pub(crate) fn do_withdraw_algorithm(who: AccountId, proposal: ProposalId) -> DispatchResult {
+		let algorithm = Proposals::<T>::get(proposal).ok_or(Error::<T>::UnknownProposal)?;
 		ensure!(
 			algorithm.proposer.as_ref() == Some(&who),
 			Error::<T>::NotProposer
 		);
-		ensure!(
-			algorithm.state == AlgorithmState::Proposed,
-			Error::<T>::WrongAlgorithmState
-		);
-		Self::return_algorithm_deposit(id, &who)?;
-		Algorithms::<T>::remove(id);
-		AlgorithmNames::<T>::remove(&algorithm.name);
+		Self::forget_proposal(proposal, &algorithm)?;
 		Self::deposit_event(Event::AlgorithmWithdrawn {
-			algorithm: id,
+			proposal,
 			proposer: who,
 		});
 		Ok(())
 	}
 
+	pub(crate) fn do_take_up(proposal: ProposalId) -> DispatchResult {
+		let mut algorithm = Proposals::<T>::get(proposal).ok_or(Error::<T>::UnknownProposal)?;
+		ensure!(
+			!AlgorithmNames::<T>::contains_key(&algorithm.name),
+			Error::<T>::AlgorithmNameTaken
+		);
+		let id = NextAlgorithm::<T>::get();
+		let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+		Self::forget_proposal(proposal, &algorithm)?;
+		let (from, to) = (algorithm.state, AlgorithmState::Shadow);
+		algorithm.state = to;
+		NextAlgorithm::<T>::put(next);
+		AlgorithmNames::<T>::insert(&algorithm.name, id);
+		Algorithms::<T>::insert(id, algorithm);
+		Self::deposit_event(Event::AlgorithmTakenUp {
+			proposal,
+			algorithm: id,
+		});
+		Self::deposit_event(Event::AlgorithmStateChanged {
+			algorithm: id,
+			from,
+			to,
+		});
+		Ok(())
+	}
+
+	/// Removes a proposal and gives its deposit back.
+	fn forget_proposal(proposal: ProposalId, algorithm: &Algorithm<T>) -> DispatchResult {
+		Proposals::<T>::remove(proposal);
+		match (ProposalDeposits::<T>::take(proposal), &algorithm.proposer) {
+			(Some(deposit), Some(proposer)) => deposit.drop(proposer),
+			_ => Ok(()),
+		}
+	}
+
 	pub(crate) fn do_change_algorithm(id: AlgorithmId, to: AlgorithmState) -> DispatchResult {
-		use AlgorithmState::{Active, Proposed, Retired, Shadow};
+		use AlgorithmState::{Active, Retired, Shadow};
 		let mut algorithm = Algorithms::<T>::get(id).ok_or(Error::<T>::UnknownAlgorithm)?;
 		let from = algorithm.state;
 		ensure!(
-			matches!(
-				(from, to),
-				(Proposed, Shadow) | (Shadow, Active) | (Shadow | Active, Retired)
-			),
+			matches!((from, to), (Shadow, Active) | (Shadow | Active, Retired)),
 			Error::<T>::WrongAlgorithmState
 		);
 		let active = ActiveAlgorithms::<T>::get();
@@ -272,9 +297,6 @@ impl<T: Config> Pallet<T> {
 		let active = active.ok_or(ArithmeticError::Overflow)?;
 		ensure!(active > 0, Error::<T>::LastActiveAlgorithm);
 		ActiveAlgorithms::<T>::put(active);
-		if let Some(proposer) = &algorithm.proposer {
-			Self::return_algorithm_deposit(id, proposer)?;
-		}
 		algorithm.state = to;
 		Algorithms::<T>::insert(id, algorithm);
 		Self::deposit_event(Event::AlgorithmStateChanged {
@@ -283,14 +305,6 @@ impl<T: Config> Pallet<T> {
 			to,
 		});
 		Ok(())
-	}
-
-	/// Gives the deposit of a proposed algorithm back; nothing to do when it was before.
-	fn return_algorithm_deposit(id: AlgorithmId, proposer: &AccountId) -> DispatchResult {
-		match AlgorithmDeposits::<T>::take(id) {
-			Some(deposit) => deposit.drop(proposer),
-			None => Ok(()),
-		}
 	}
 
 	/// Fails unless `name` is well-formed and was never taken.
@@ -332,9 +346,10 @@ impl<T: Config> Pallet<T> {
 	/// 4. every adapter has a base model and an algorithm that exist;
 	/// 5. every adapter has a lineage of distinct snapshots that exist;
 	/// 6. every adapter has a rank and targets within bounds;
-	/// 7. every algorithm has an id below the next one, and its name leads to it, and there are no other
-	///    names;
-	/// 8. exactly the proposed algorithms have a deposit;
+	/// 7. every algorithm has an id below the next one, is more than proposed, and its name leads to it,
+	///    and there are no other names;
+	/// 8. every proposal has an id below the next one, a proposer and a deposit, is only proposed, and no
+	///    deposit is left over;
 	/// 9. the active algorithms are counted right.
 	#[cfg(any(feature = "std", feature = "try-runtime"))]
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
@@ -400,9 +415,8 @@ impl<T: Config> Pallet<T> {
 				"7: an algorithm's name leads elsewhere"
 			);
 			ensure!(
-				AlgorithmDeposits::<T>::contains_key(id)
-					== (algorithm.state == AlgorithmState::Proposed),
-				"8: deposit of an algorithm"
+				algorithm.state != AlgorithmState::Proposed,
+				"7: a proposal with the id of an algorithm"
 			);
 			algorithms = algorithms.saturating_add(1);
 			if algorithm.state == AlgorithmState::Active {
@@ -417,9 +431,21 @@ impl<T: Config> Pallet<T> {
 			AlgorithmNames::<T>::iter_keys().count() == algorithms,
 			"7: a name without an algorithm"
 		);
+		let next = NextProposal::<T>::get();
+		for (id, proposal) in Proposals::<T>::iter() {
+			ensure!(id < next, "8: id of a proposal");
+			ensure!(
+				proposal.state == AlgorithmState::Proposed && proposal.proposer.is_some(),
+				"8: a proposal that is more than that"
+			);
+			ensure!(
+				ProposalDeposits::<T>::contains_key(id),
+				"8: deposit of a proposal"
+			);
+		}
 		ensure!(
-			AlgorithmDeposits::<T>::iter_keys().all(Algorithms::<T>::contains_key),
-			"8: a deposit without an algorithm"
+			ProposalDeposits::<T>::iter_keys().all(Proposals::<T>::contains_key),
+			"8: a deposit without a proposal"
 		);
 		ensure!(
 			Names::<T>::iter_keys().count() == names,

@@ -36,7 +36,8 @@
 //! [shadow](Pallet::shadow_algorithm) of the ones in use, where its results can be compared and pay
 //! nobody, then makes it [active](Pallet::activate_algorithm): new adapters may choose it. One day it
 //! [retires](Pallet::retire_algorithm) it. An adapter keeps the algorithm it chose whatever becomes of
-//! that, so old receipts are settled by what they were made under.
+//! that, so old receipts are settled by what they were made under. Receipts and adapters have little
+//! room for an algorithm's id, so only governance gives one.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(missing_docs)]
@@ -183,8 +184,8 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type AdapterByFiles<T: Config> = StorageMap<_, Blake2_128Concat, (Hash, Hash), AdapterId>;
 
-	/// Attribution algorithms by id. Genesis and the chain's count give the ids, so the cheap hasher is
-	/// safe; each entry is paid for by a deposit or was wanted by governance.
+	/// Attribution algorithms by id, but for those that are only proposed. Genesis and the chain's count
+	/// give the ids, so the cheap hasher is safe; each entry was wanted by governance.
 	#[pallet::storage]
 	pub type Algorithms<T: Config> = StorageMap<_, Twox64Concat, AlgorithmId, Algorithm<T>>;
 
@@ -196,13 +197,23 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type ActiveAlgorithms<T: Config> = StorageValue<_, AlgorithmId, ValueQuery>;
 
-	/// The deposit of each proposed algorithm, under the same key as in [`Algorithms`].
+	/// Proposed algorithms that governance has not taken up. The chain counts their ids, which are not
+	/// those of algorithms: there are too few of these to give one to whoever asks. So the cheap hasher
+	/// is safe; each entry is paid for by a deposit.
 	#[pallet::storage]
-	pub type AlgorithmDeposits<T: Config> =
-		StorageMap<_, Twox64Concat, AlgorithmId, T::AlgorithmConsideration>;
+	pub type Proposals<T: Config> = StorageMap<_, Twox64Concat, ProposalId, Algorithm<T>>;
+
+	/// The id the next proposal gets.
+	#[pallet::storage]
+	pub type NextProposal<T: Config> = StorageValue<_, ProposalId, ValueQuery>;
+
+	/// The deposit of each proposed algorithm, under the same key as in [`Proposals`].
+	#[pallet::storage]
+	pub type ProposalDeposits<T: Config> =
+		StorageMap<_, Twox64Concat, ProposalId, T::AlgorithmConsideration>;
 
 	/// Which algorithm has this name. Proposers choose names, so the hasher must be a strong one; one
-	/// entry per algorithm.
+	/// entry per algorithm. Proposals have none, so that nobody can keep a name from others.
 	#[pallet::storage]
 	pub type AlgorithmNames<T: Config> = StorageMap<_, Blake2_128Concat, NameOf<T>, AlgorithmId>;
 
@@ -302,10 +313,10 @@ pub mod pallet {
 			owner: AccountId,
 		},
 		/// An attribution algorithm was put forward.
-		#[codec(index = 3)]
+		#[codec(index = 6)]
 		AlgorithmProposed {
-			/// Its id.
-			algorithm: AlgorithmId,
+			/// The proposal's id.
+			proposal: ProposalId,
 			/// Who put it forward.
 			proposer: AccountId,
 			/// Its name and version.
@@ -319,13 +330,21 @@ pub mod pallet {
 			/// Where the three files are found.
 			uri: UriOf<T>,
 		},
-		/// A proposed algorithm was withdrawn; its id is never used again.
-		#[codec(index = 4)]
+		/// A proposed algorithm was withdrawn; the proposal's id is never used again.
+		#[codec(index = 7)]
 		AlgorithmWithdrawn {
-			/// The algorithm.
-			algorithm: AlgorithmId,
+			/// The proposal.
+			proposal: ProposalId,
 			/// Who had put it forward.
 			proposer: AccountId,
+		},
+		/// Governance took a proposed algorithm up, which runs in the shadow of others now.
+		#[codec(index = 8)]
+		AlgorithmTakenUp {
+			/// What the proposal's id was.
+			proposal: ProposalId,
+			/// The algorithm's id.
+			algorithm: AlgorithmId,
 		},
 		/// Governance decided how far an algorithm is in use.
 		#[codec(index = 5)]
@@ -397,7 +416,7 @@ pub mod pallet {
 		/// such as `span-sa/1`; together at most 64 bytes.
 		#[codec(index = 17)]
 		InvalidAlgorithmName,
-		/// An algorithm has this name and version; raise the version.
+		/// An algorithm that governance took up has this name and version; raise the version.
 		#[codec(index = 18)]
 		AlgorithmNameTaken,
 		/// Only who put the algorithm forward may withdraw it; sign with that account.
@@ -410,6 +429,9 @@ pub mod pallet {
 		/// No other algorithm is active, and adapters could choose none; activate another first.
 		#[codec(index = 21)]
 		LastActiveAlgorithm,
+		/// There is no proposal with this id, or it was withdrawn or taken up.
+		#[codec(index = 22)]
+		UnknownProposal,
 	}
 
 	#[pallet::hooks]
@@ -501,7 +523,8 @@ pub mod pallet {
 		/// Puts an attribution algorithm forward.
 		///
 		/// Holds a deposit of the caller until governance takes the algorithm up, or the caller
-		/// withdraws it. Emits [`Event::AlgorithmProposed`]. Fails with
+		/// withdraws it. Several proposals may have the same name; the first to be taken up has it. Emits
+		/// [`Event::AlgorithmProposed`]. Fails with
 		/// [`Error::InvalidAlgorithmName`], [`Error::AlgorithmNameTaken`], [`Error::NoHash`],
 		/// [`Error::InvalidText`], or if the caller cannot pay the deposit.
 		#[pallet::call_index(3)]
@@ -519,25 +542,28 @@ pub mod pallet {
 		/// Withdraws an attribution algorithm that the caller put forward and governance has not taken
 		/// up. The deposit goes back.
 		///
-		/// Emits [`Event::AlgorithmWithdrawn`]. Fails with [`Error::UnknownAlgorithm`],
-		/// [`Error::NotProposer`], [`Error::WrongAlgorithmState`].
-		#[pallet::call_index(4)]
+		/// Emits [`Event::AlgorithmWithdrawn`]. Fails with [`Error::UnknownProposal`],
+		/// [`Error::NotProposer`].
+		// Index 4 was this call when proposals had ids of algorithms.
+		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::withdraw_algorithm())]
-		pub fn withdraw_algorithm(origin: OriginFor<T>, algorithm: AlgorithmId) -> DispatchResult {
+		pub fn withdraw_algorithm(origin: OriginFor<T>, proposal: ProposalId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_withdraw_algorithm(who, algorithm)
+			Self::do_withdraw_algorithm(who, proposal)
 		}
 
-		/// Takes a proposed algorithm up: it is computed and published for comparison, and pays nobody.
-		/// Only governance may. The proposer's deposit goes back.
+		/// Takes a proposed algorithm up: it gets its id, is computed and published for comparison, and
+		/// pays nobody. Only governance may. The proposer's deposit goes back.
 		///
-		/// Emits [`Event::AlgorithmStateChanged`]. Fails with [`Error::UnknownAlgorithm`],
-		/// [`Error::WrongAlgorithmState`].
-		#[pallet::call_index(5)]
+		/// What a proposal says never changes and its id is never used again, so the id tells what is
+		/// voted on. Emits [`Event::AlgorithmTakenUp`] and [`Event::AlgorithmStateChanged`]. Fails with
+		/// [`Error::UnknownProposal`], [`Error::AlgorithmNameTaken`].
+		// Index 5 was this call when proposals had ids of algorithms.
+		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::change_algorithm())]
-		pub fn shadow_algorithm(origin: OriginFor<T>, algorithm: AlgorithmId) -> DispatchResult {
+		pub fn shadow_algorithm(origin: OriginFor<T>, proposal: ProposalId) -> DispatchResult {
 			T::AlgorithmOrigin::ensure_origin(origin)?;
-			Self::do_change_algorithm(algorithm, AlgorithmState::Shadow)
+			Self::do_take_up(proposal)
 		}
 
 		/// Lets new adapters choose an algorithm that is in shadow. Only governance may.
@@ -581,7 +607,12 @@ pub mod pallet {
 			Names::<T>::get(name)
 		}
 
-		/// The attribution algorithm with this id.
+		/// The proposed attribution algorithm with this id, if governance has not taken it up.
+		pub fn proposal(proposal: ProposalId) -> Option<Algorithm<T>> {
+			Proposals::<T>::get(proposal)
+		}
+
+		/// The attribution algorithm with this id, if governance has taken it up.
 		pub fn algorithm(algorithm: AlgorithmId) -> Option<Algorithm<T>> {
 			Algorithms::<T>::get(algorithm)
 		}

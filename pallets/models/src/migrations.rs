@@ -2,16 +2,17 @@
 //!
 //! - 0 → 1: an attribution algorithm knows its test vectors, its schema, its files and who proposed it;
 //!   names of algorithms lead to them; ids are counted.
+//! - 1 → 2: proposed algorithms are kept apart, under ids of their own. A proposal keeps its number. Names
+//!   of proposals are free, and ids that only proposals had are given again.
 
 use crate::*;
-#[cfg(any(feature = "std", feature = "try-runtime"))]
 use alloc::vec::Vec;
 use frame::deps::frame_support::{
 	migrations::VersionedMigration, storage_alias, traits::UncheckedOnRuntimeUpgrade,
 };
 
 /// Version of the layout that this code reads and writes.
-pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 /// The layout of version 0.
 // The alias expands to a type that nothing can document.
@@ -45,6 +46,22 @@ pub mod v0 {
 	#[storage_alias]
 	pub type Algorithms<T: Config> =
 		StorageMap<Pallet<T>, Twox64Concat, AlgorithmId, Algorithm<T>, OptionQuery>;
+}
+
+/// The layout of version 1, where it is another one now.
+#[allow(missing_docs)]
+pub mod v1 {
+	use super::*;
+
+	/// The deposit of each proposed algorithm, under the id of an algorithm.
+	#[storage_alias]
+	pub type AlgorithmDeposits<T: Config> = StorageMap<
+		Pallet<T>,
+		Twox64Concat,
+		AlgorithmId,
+		<T as Config>::AlgorithmConsideration,
+		OptionQuery,
+	>;
 }
 
 /// From version 0 to version 1.
@@ -96,6 +113,85 @@ impl<T: Config> LearnOrigin<T> {
 				(new.name, new.spec, new.state) == (old.name, old.spec, old.state)
 			});
 			ensure!(kept, "an algorithm is not what it was");
+		}
+		Pallet::<T>::do_try_state()
+	}
+}
+
+/// From version 1 to version 2.
+pub type V2<T> =
+	VersionedMigration<1, 2, PartProposals<T>, Pallet<T>, <T as frame_system::Config>::DbWeight>;
+
+/// What [`V2`] does to storage, whatever its version.
+pub struct PartProposals<T>(PhantomData<T>);
+
+impl<T: Config> PartProposals<T> {
+	/// The proposals of version 1.
+	fn proposed() -> Vec<(AlgorithmId, Algorithm<T>)> {
+		Algorithms::<T>::iter()
+			.filter(|(_, algorithm)| algorithm.state == AlgorithmState::Proposed)
+			.collect()
+	}
+}
+
+impl<T: Config> UncheckedOnRuntimeUpgrade for PartProposals<T> {
+	fn on_runtime_upgrade() -> Weight {
+		let read = Algorithms::<T>::iter_keys().count() as u64;
+		let proposed = Self::proposed();
+		let moved = proposed.len() as u64;
+		for (id, algorithm) in proposed {
+			Algorithms::<T>::remove(id);
+			AlgorithmNames::<T>::remove(&algorithm.name);
+			if let Some(deposit) = v1::AlgorithmDeposits::<T>::take(id) {
+				ProposalDeposits::<T>::insert(ProposalId::from(id), deposit);
+			}
+			Proposals::<T>::insert(ProposalId::from(id), algorithm);
+		}
+		// A number that was withdrawn is not given to another proposal.
+		NextProposal::<T>::put(ProposalId::from(NextAlgorithm::<T>::get()));
+		let last = Algorithms::<T>::iter_keys().max();
+		NextAlgorithm::<T>::put(last.map_or(0, |last| last.saturating_add(1)));
+		T::DbWeight::get().reads_writes(
+			read.saturating_mul(3)
+				.saturating_add(moved)
+				.saturating_add(1),
+			moved.saturating_mul(5).saturating_add(2),
+		)
+	}
+
+	#[cfg(feature = "try-runtime")]
+	fn pre_upgrade() -> Result<Vec<u8>, frame::try_runtime::TryRuntimeError> {
+		Ok(Self::note())
+	}
+
+	#[cfg(feature = "try-runtime")]
+	fn post_upgrade(state: Vec<u8>) -> Result<(), frame::try_runtime::TryRuntimeError> {
+		Self::verify(&state)
+	}
+}
+
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+impl<T: Config> PartProposals<T> {
+	/// What [`verify`](Self::verify) compares with, to be called before the upgrade.
+	pub fn note() -> Vec<u8> {
+		let deposits = v1::AlgorithmDeposits::<T>::iter().count() as u64;
+		(deposits, Self::proposed()).encode()
+	}
+
+	/// Checks after the upgrade that every proposal is kept with its deposit, and every invariant.
+	pub fn verify(mut noted: &[u8]) -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
+		let (deposits, before) = <(u64, Vec<(AlgorithmId, Algorithm<T>)>)>::decode(&mut noted)
+			.map_err(|_| "the state before the upgrade cannot be read")?;
+		ensure!(
+			ProposalDeposits::<T>::iter().count() as u64 == deposits
+				&& Proposals::<T>::iter().count() == before.len(),
+			"a proposal or its deposit was lost or made up"
+		);
+		for (id, old) in before {
+			ensure!(
+				Proposals::<T>::get(ProposalId::from(id)).as_ref() == Some(&old),
+				"a proposal is not what it was"
+			);
 		}
 		Pallet::<T>::do_try_state()
 	}

@@ -183,9 +183,17 @@ pub fn proposal(title: &str) -> AlgorithmProposal<Test> {
 }
 
 /// Lets Bob propose an algorithm.
-pub fn propose(title: &str) -> AlgorithmId {
-	let id = NextAlgorithm::<Test>::get();
+pub fn propose(title: &str) -> ProposalId {
+	let id = NextProposal::<Test>::get();
 	assert_ok!(Models::propose_algorithm(signed(bob()), proposal(title)));
+	id
+}
+
+/// Lets Bob propose an algorithm and governance take it up.
+pub fn take_up(title: &str) -> AlgorithmId {
+	let proposal = propose(title);
+	let id = NextAlgorithm::<Test>::get();
+	assert_ok!(Models::shadow_algorithm(RuntimeOrigin::root(), proposal));
 	id
 }
 

@@ -262,7 +262,7 @@ pub enum AlgorithmState {
 #[scale_info(skip_type_params(T))]
 #[codec(mel_bound())]
 pub struct AlgorithmProposal<T: Config> {
-	/// Its name and version, such as `span-sa/1`; no other algorithm has or had it.
+	/// Its name and version, such as `span-sa/1`; no algorithm that governance took up has it.
 	pub name: NameOf<T>,
 	/// Content hash of its specification.
 	pub spec: Hash,
@@ -273,6 +273,9 @@ pub struct AlgorithmProposal<T: Config> {
 	/// Where the three files are found.
 	pub uri: UriOf<T>,
 }
+
+/// The id of a proposed attribution algorithm.
+pub type ProposalId = u32;
 
 /// A version of an attribution algorithm. Only its state ever changes.
 #[derive(

@@ -46,13 +46,13 @@ export class Models extends Pallet {
 	}
 
 	/** Withdraws a proposal that governance has not taken up. */
-	withdrawAlgorithm(algorithm: number): Call<EventMap['Models.AlgorithmWithdrawn']> {
-		return this.chain.call(NAME, 'withdrawAlgorithm', { algorithm }, (events) => eventOf(events, 'Models.AlgorithmWithdrawn'));
+	withdrawAlgorithm(proposal: number): Call<EventMap['Models.AlgorithmWithdrawn']> {
+		return this.chain.call(NAME, 'withdrawAlgorithm', { proposal }, (events) => eventOf(events, 'Models.AlgorithmWithdrawn'));
 	}
 
-	/** Takes a proposed algorithm up for comparison, paying nobody; to be proposed to governance. */
-	shadowAlgorithm(algorithm: number): Call<EventMap['Models.AlgorithmStateChanged']> {
-		return this.#change('shadowAlgorithm', algorithm);
+	/** Takes a proposed algorithm up for comparison, paying nobody, and gives it its id; to be proposed to governance. */
+	shadowAlgorithm(proposal: number): Call<EventMap['Models.AlgorithmTakenUp']> {
+		return this.chain.call(NAME, 'shadowAlgorithm', { proposal }, (events) => eventOf(events, 'Models.AlgorithmTakenUp'));
 	}
 
 	/** Lets new adapters choose an algorithm that is in shadow; to be proposed to governance. */
@@ -67,6 +67,11 @@ export class Models extends Pallet {
 
 	#change(call: string, algorithm: number): Call<EventMap['Models.AlgorithmStateChanged']> {
 		return this.chain.call(NAME, call, { algorithm }, (events) => eventOf(events, 'Models.AlgorithmStateChanged'));
+	}
+
+	/** The proposed algorithm with this number, if governance has not taken it up. */
+	proposal(proposal: number): Promise<Algorithm | null> {
+		return this.chain.view(NAME, 'proposal', proposal);
 	}
 
 	/** The base model with this id. */

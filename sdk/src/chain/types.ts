@@ -332,8 +332,9 @@ export interface EventMap {
 		lineage: [number, number][]; rate: Rate;
 	};
 	'Models.AdapterRetired': { adapter: number; owner: string };
-	'Models.AlgorithmProposed': { algorithm: number; proposer: string; name: string; spec: Hex; vectors: Hex; schema: Hex; uri: string };
-	'Models.AlgorithmWithdrawn': { algorithm: number; proposer: string };
+	'Models.AlgorithmProposed': { proposal: number; proposer: string; name: string; spec: Hex; vectors: Hex; schema: Hex; uri: string };
+	'Models.AlgorithmWithdrawn': { proposal: number; proposer: string };
+	'Models.AlgorithmTakenUp': { proposal: number; algorithm: number };
 	'Models.AlgorithmStateChanged': { algorithm: number; from: Algorithm['state']; to: Algorithm['state'] };
 	'Providers.Registered': { provider: string; hotKey: string; endpoint: string; bond: bigint; bases: number[]; quote: Quote };
 	'Providers.QuoteChanged': { provider: string; quote: Quote };

@@ -1,7 +1,7 @@
 //! What an older runtime stored is read as it was meant.
 
 use crate::{
-	migrations::{LearnOrigin, V1},
+	migrations::{v1, LearnOrigin, PartProposals, V1, V2},
 	mock::*,
 	*,
 };
@@ -95,11 +95,42 @@ fn the_check_of_the_upgrade_should_notice_what_it_lost_or_changed() {
 }
 
 #[test]
-fn a_chain_of_version_1_should_not_be_touched() {
+fn a_chain_of_this_version_should_not_be_touched() {
 	build_and_execute(|| {
-		let id = propose("mix/1");
-		let before = Models::algorithm(id);
+		let (proposal, id) = (propose("mix/2"), take_up("mix/1"));
+		let before = (Models::proposal(proposal), Models::algorithm(id));
 		V1::<Test>::on_runtime_upgrade();
-		assert_eq!(Models::algorithm(id), before);
+		V2::<Test>::on_runtime_upgrade();
+		assert_eq!((Models::proposal(proposal), Models::algorithm(id)), before);
+	});
+}
+
+#[test]
+fn proposals_of_version_1_should_keep_their_number_and_give_their_ids_back() {
+	build_and_execute(|| {
+		let shadow = take_up("mix/1");
+		let new = propose("mix/2");
+		// As version 1 had it: the proposal among the algorithms, and ids gone to withdrawn ones.
+		StorageVersion::new(1).put::<Models>();
+		let deposit = ProposalDeposits::<Test>::take(new).unwrap();
+		let said = Proposals::<Test>::take(new).unwrap();
+		v1::AlgorithmDeposits::<Test>::insert(70, deposit);
+		Algorithms::<Test>::insert(70, &said);
+		AlgorithmNames::<Test>::insert(&said.name, 70);
+		NextAlgorithm::<Test>::put(90);
+		NextProposal::<Test>::kill();
+
+		let noted = PartProposals::<Test>::note();
+		V2::<Test>::on_runtime_upgrade();
+		assert_ok!(PartProposals::<Test>::verify(&noted));
+		assert_eq!(Models::on_chain_storage_version(), 2);
+		assert_eq!(Models::proposal(70), Some(said));
+		assert_eq!(Models::algorithm(70), None);
+		assert_eq!(NextAlgorithm::<Test>::get(), shadow + 1);
+		assert_eq!(propose("mix/3"), 90);
+		assert_ok!(Models::shadow_algorithm(RuntimeOrigin::root(), 70));
+		assert_eq!(Models::algorithm_by_name(name("mix/2")), Some(shadow + 1));
+		assert_ok!(Models::withdraw_algorithm(signed(bob()), 90));
+		assert_eq!(held(bob()), 0);
 	});
 }

@@ -83,7 +83,8 @@ fn try_state_should_notice_adapters_that_refer_to_nothing() {
 #[test]
 fn try_state_should_notice_algorithms_that_are_not_kept_right() {
 	build_and_execute(|| {
-		let id = propose("mix/1");
+		let id = take_up("mix/1");
+		let proposal = propose("mix/2");
 		assert_ok!(Models::do_try_state());
 		let broken = |report: &'static str, damage: &dyn Fn()| {
 			hypothetically!({
@@ -101,12 +102,23 @@ fn try_state_should_notice_algorithms_that_are_not_kept_right() {
 		broken("9: number of active algorithms", &|| {
 			ActiveAlgorithms::<Test>::put(1)
 		});
-		broken("8: deposit of an algorithm", &|| {
-			AlgorithmDeposits::<Test>::remove(id)
+		broken("7: a proposal with the id of an algorithm", &|| {
+			Algorithms::<Test>::mutate(id, |kept| {
+				kept.as_mut().unwrap().state = AlgorithmState::Proposed
+			})
 		});
-		broken("8: a deposit without an algorithm", &|| {
-			let deposit = AlgorithmDeposits::<Test>::get(id).unwrap();
-			AlgorithmDeposits::<Test>::insert(77, deposit)
+		broken("8: id of a proposal", &|| {
+			NextProposal::<Test>::put(proposal)
+		});
+		broken("8: a proposal that is more than that", &|| {
+			Proposals::<Test>::mutate(proposal, |kept| kept.as_mut().unwrap().proposer = None)
+		});
+		broken("8: deposit of a proposal", &|| {
+			ProposalDeposits::<Test>::remove(proposal)
+		});
+		broken("8: a deposit without a proposal", &|| {
+			let deposit = ProposalDeposits::<Test>::get(proposal).unwrap();
+			ProposalDeposits::<Test>::insert(77, deposit)
 		});
 	});
 }
