@@ -192,7 +192,7 @@ pub mod governed {
 		pub static AppealQuorum: u32 = 500_001;
 
 		/// The part of its stake that a reviewer loses who commits to a vote and does not reveal it,
-		/// in millionths.
+		/// in millionths; who does not vote loses a fifth of that.
 		#[codec(index = 13)]
 		pub static SilenceSlash: u32 = 50_000;
 	}

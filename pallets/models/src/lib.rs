@@ -27,8 +27,10 @@
 //! free again. They are one namespace for base models and adapters, because a client asks for either
 //! in the same field.
 //!
-//! The same pair of adapter files cannot be registered twice, so nobody can sell another's published
-//! adapter under an own name. Who registers pays a deposit by size.
+//! The same pair of adapter files cannot be registered twice, so what is registered is not sold under
+//! another name by mistake. That is no protection of authors: one space more in the config makes other
+//! files, and who registers first, by copying a transaction on its way if need be, has the name and the
+//! files; nor are base models told apart by theirs. Who registers pays a deposit by size.
 //!
 //! Attribution algorithms are versions too, and never change: another rule is another algorithm.
 //! Anybody may [propose](Pallet::propose_algorithm) one, with the hashes of its specification, its test
