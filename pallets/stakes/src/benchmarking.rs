@@ -229,6 +229,7 @@ fn fill_fallback<T: Config>() {
 	Fallback::<T>::put(BoundedVec::truncate_from(fallback));
 }
 
+/// Puts `who` in jail, with as many sprees as are remembered.
 fn jail<T: Config>(who: &AccountId, fraction: Perbill) {
 	let jail = Jail {
 		since: NOW,
@@ -236,6 +237,13 @@ fn jail<T: Config>(who: &AccountId, fraction: Perbill) {
 		fraction,
 	};
 	Jailed::<T>::insert(who, jail);
+	let spree = Spree {
+		since: NOW,
+		fraction,
+		slash: None,
+	};
+	let sprees = vec![spree; MAX_SPREES as usize];
+	Sprees::<T>::insert(who, BoundedVec::truncate_from(sprees));
 }
 
 #[benchmarks]

@@ -216,11 +216,15 @@ impl<T: Config> Pallet<T> {
 
 	/// Sessions that money waits: while an offence can be reported, it can be slashed. It backs
 	/// validators for one session more than that in which it leaves. That one's offences can be
-	/// reported until its proof data is forgotten, which is at the end of the session after as many
-	/// as are reportable.
+	/// reported until its proof data is forgotten, at the end of a session that comes after as many as
+	/// are reportable.
 	fn unbonding_period() -> SessionIndex {
-		let offences_end = T::ReportableSessions::get().saturating_add(3);
-		T::UnbondingPeriod::get().max(offences_end)
+		T::UnbondingPeriod::get().max(Self::reportable_after())
+	}
+
+	/// Sessions after one until nothing can be reported any more of it and of the one after it.
+	pub(crate) fn reportable_after() -> SessionIndex {
+		T::ReportableSessions::get().saturating_add(3)
 	}
 
 	pub(crate) fn do_withdraw_unbonded(id: AccountId, who: AccountId) -> DispatchResult {
@@ -284,7 +288,10 @@ impl<T: Config> Pallet<T> {
 			CurrentSession::<T>::get() >= jail.until,
 			Error::<T>::JailNotOver
 		);
+		// What it did can be reported for longer, and must not cost anew.
+		let sprees = Self::sprees(&who);
 		Jailed::<T>::remove(&who);
+		Self::put_sprees(&who, sprees);
 		Self::deposit_event(Event::Unjailed { validator: who });
 		Ok(())
 	}

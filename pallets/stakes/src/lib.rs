@@ -40,8 +40,11 @@
 //!   offence, later, or in the session before: the validators of the offence were elected with it.
 //!   Unbonding takes longer than offences can be reported. Stake of the session in progress is
 //!   spared. Who delegates between an offence and its report shares in the slash.
-//! - **One spree, one slash.** A machine that misbehaves does so many times before it is stopped. All
-//!   offences up to the session in which the first is reported cost what the worst of them costs.
+//! - **One spree, one price.** A machine that misbehaves does so many times before it is stopped. All
+//!   offences up to the session in which the first is reported cost what the worst of them costs, in
+//!   whatever order they are reported, and whether its time in jail is over by then or not. What one
+//!   spree costs more in the same session is added to the slash that waits for it: a report of many
+//!   offenders, which makes every one's offence graver, makes no further slashes.
 //! - Every list is bounded: candidates, delegators of a candidate, unbonding chunks of a position and
 //!   waiting slashes. A full one refuses newcomers by a named error, except that the oldest slash is
 //!   carried out early to make room.
@@ -222,6 +225,12 @@ pub mod pallet {
 	/// Validators in jail. Only validators get there, so there are few.
 	#[pallet::storage]
 	pub type Jailed<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Jail>;
+
+	/// What validators were punished for and can still be reported for, the oldest spree first; also
+	/// after they have left jail. Only validators get there, so there are few.
+	#[pallet::storage]
+	pub type Sprees<T: Config> =
+		StorageMap<_, Blake2_128Concat, AccountId, BoundedVec<Spree, ConstU32<MAX_SPREES>>, ValueQuery>;
 
 	/// Slashes that wait, by id, at most [`Config::MaxSlashes`]. Ids are counted, so a cheap hasher
 	/// does.

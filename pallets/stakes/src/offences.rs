@@ -21,34 +21,160 @@ fn beyond(whole: Perbill, taken: Perbill) -> Perbill {
 	Perbill::from_rational(missing.deconstruct(), rest.deconstruct())
 }
 
+/// The part that two fractions take, one of the rest that the other leaves.
+fn both(one: Perbill, other: Perbill) -> Perbill {
+	let rest = Perbill::one().saturating_sub(one);
+	one.saturating_add(Perbill::from_parts(other.mul_floor(rest.deconstruct())))
+}
+
 impl<T: Config> Pallet<T> {
+	/// The sprees of `who` that can still be reported, the oldest first.
+	pub(crate) fn sprees(who: &AccountId) -> Vec<Spree> {
+		let mut sprees = Sprees::<T>::get(who).into_inner();
+		if sprees.is_empty() {
+			// An older runtime kept in the jail alone what it had punished.
+			sprees.extend(Jailed::<T>::get(who).map(|jail| Spree {
+				since: jail.since,
+				fraction: jail.fraction,
+				slash: None,
+			}));
+		}
+		let now = CurrentSession::<T>::get();
+		let reportable = Self::reportable_after();
+		sprees.retain(|spree| spree.since.saturating_add(reportable) >= now);
+		sprees
+	}
+
+	/// Remembers them.
+	pub(crate) fn put_sprees(who: &AccountId, mut sprees: Vec<Spree>) {
+		while sprees.len() > MAX_SPREES as usize {
+			let oldest = sprees.remove(0);
+			if let Some(next) = sprees.first_mut() {
+				next.fraction = next.fraction.max(oldest.fraction);
+			}
+		}
+		if sprees.is_empty() {
+			Sprees::<T>::remove(who);
+		} else {
+			Sprees::<T>::insert(who, BoundedVec::truncate_from(sprees));
+		}
+	}
+
 	/// Jails `offender` and seizes `fraction` of every stake on it that backed it in session
-	/// `offence`.
+	/// `offence`, as far as its spree has not cost that already.
 	fn punish(offender: &AccountId, fraction: Perbill, offence: SessionIndex) -> DispatchResult {
 		let now = CurrentSession::<T>::get();
+		let mut sprees = Self::sprees(offender);
+		let known = sprees.iter_mut().find(|spree| offence <= spree.since);
+		let mut spree = known.as_deref().copied().unwrap_or(Spree {
+			since: now,
+			fraction: Perbill::zero(),
+			slash: None,
+		});
+		let seize = beyond(fraction, spree.fraction);
+		spree.fraction = fraction;
+
 		let until = now.saturating_add(T::JailPeriod::get());
-		let before = Jailed::<T>::get(offender).filter(|jail| offence <= jail.since);
-		let taken = before.map_or(Perbill::zero(), |jail| jail.fraction);
+		let before = Jailed::<T>::get(offender);
 		let jail = Jail {
-			since: before.map_or(now, |jail| jail.since),
+			since: before.map_or(spree.since, |jail| jail.since.max(spree.since)),
 			until: before.map_or(until, |jail| jail.until.max(until)),
-			fraction: taken.max(fraction),
+			fraction: before.map_or(fraction, |jail| jail.fraction.max(fraction)),
 		};
-		let seize = beyond(jail.fraction, taken);
 		Jailed::<T>::insert(offender, jail);
 		Self::deposit_event(Event::Jailed {
 			validator: offender.clone(),
 			offence,
 			until: jail.until,
 		});
-		if seize.is_zero() || !Candidates::<T>::contains_key(offender) {
-			return Ok(());
+		if !seize.is_zero() && Candidates::<T>::contains_key(offender) {
+			spree.slash = Self::seize(offender, seize, offence, spree.slash)?;
 		}
-		Self::seize(offender, seize, offence)
+		match known {
+			Some(known) => *known = spree,
+			None => sprees.push(spree),
+		}
+		Self::put_sprees(offender, sprees);
+		Ok(())
 	}
 
-	/// Takes `fraction` out of every stake on `offender` and queues the slash of it.
-	fn seize(offender: &AccountId, fraction: Perbill, offence: SessionIndex) -> DispatchResult {
+	/// Whether an offence costs nothing beyond what its spree has cost by now.
+	fn is_paid_for(offender: &AccountId, fraction: Perbill, offence: SessionIndex) -> bool {
+		Self::sprees(offender)
+			.iter()
+			.find(|spree| offence <= spree.since)
+			.is_some_and(|spree| fraction <= spree.fraction)
+	}
+
+	/// Takes `fraction` out of every stake on `offender`. The slash of it is added to the slash
+	/// `newest` if that was queued in this session, or queued. The answer is the newest slash then.
+	fn seize(
+		offender: &AccountId,
+		fraction: Perbill,
+		offence: SessionIndex,
+		newest: Option<SlashId>,
+	) -> Result<Option<SlashId>, DispatchError> {
+		let parts = Self::cut(offender, fraction, offence)?;
+		if parts.is_empty() {
+			return Ok(newest);
+		}
+		let added = Slash::<T> {
+			offender: offender.clone(),
+			offence,
+			apply_at: CurrentSession::<T>::get().saturating_add(T::SlashDelay::get()),
+			fraction,
+			parts,
+		};
+		let amount = added.total().ok_or(ArithmeticError::Overflow)?;
+		let apply_at = added.apply_at;
+		// One of an earlier session may be before a vote: it stays what is voted on.
+		let waiting = newest
+			.and_then(|id| Some((id, Slashes::<T>::get(id)?)))
+			.filter(|(_, slash)| slash.apply_at == apply_at);
+		let id = match waiting {
+			Some((id, slash)) => {
+				Slashes::<T>::insert(id, Self::merged(slash, added)?);
+				id
+			}
+			None => Self::enqueue(added)?,
+		};
+		Self::deposit_event(Event::Seized {
+			id,
+			offender: offender.clone(),
+			offence,
+			fraction,
+			amount,
+			apply_at,
+		});
+		Ok(Some(id))
+	}
+
+	/// One slash of what two are of.
+	fn merged(mut slash: Slash<T>, added: Slash<T>) -> Result<Slash<T>, DispatchError> {
+		for (staker, amount) in added.parts {
+			match slash.parts.iter_mut().find(|(who, _)| *who == staker) {
+				Some((_, seized)) => {
+					*seized = seized
+						.checked_add(amount)
+						.ok_or(ArithmeticError::Overflow)?;
+				}
+				None => slash
+					.parts
+					.try_push((staker, amount))
+					.map_err(|_| Error::<T>::TooManyDelegators)?,
+			}
+		}
+		slash.fraction = both(slash.fraction, added.fraction);
+		Ok(slash)
+	}
+
+	/// Takes `fraction` out of every stake that backed `offender` in session `offence`. The answer is
+	/// what was taken of whom.
+	fn cut(
+		offender: &AccountId,
+		fraction: Perbill,
+		offence: SessionIndex,
+	) -> Result<Parts<T>, DispatchError> {
 		let stakers: Vec<AccountId> = Positions::<T>::iter_key_prefix(offender).collect();
 		let mut parts = BoundedVec::new();
 		for staker in stakers {
@@ -82,28 +208,7 @@ impl<T: Config> Pallet<T> {
 					.map_err(|_| Error::<T>::TooManyDelegators)?;
 			}
 		}
-		if parts.is_empty() {
-			return Ok(());
-		}
-		let slash = Slash::<T> {
-			offender: offender.clone(),
-			offence,
-			apply_at: CurrentSession::<T>::get().saturating_add(T::SlashDelay::get()),
-			fraction,
-			parts,
-		};
-		let amount = slash.total().ok_or(ArithmeticError::Overflow)?;
-		let apply_at = slash.apply_at;
-		let id = Self::enqueue(slash)?;
-		Self::deposit_event(Event::Seized {
-			id,
-			offender: offender.clone(),
-			offence,
-			fraction,
-			amount,
-			apply_at,
-		});
-		Ok(())
+		Ok(parts)
 	}
 
 	/// Queues a slash; carries out the oldest one if there is no room.
@@ -187,13 +292,15 @@ impl<T: Config, Identification> OnOffenceHandler<AccountId, (AccountId, Identifi
 		let mut weight = Weight::zero();
 		for (details, fraction) in offenders.iter().zip(slash_fractions) {
 			let (offender, _) = &details.offender;
-			T::Sessions::disable(offender, *fraction);
-			// One offender's records are kept as they were if they are inconsistent; others are
-			// punished nevertheless.
-			let _ = frame::deps::frame_support::storage::with_storage_layer(|| {
-				Self::punish(offender, *fraction, session)
-			})
-			.defensive();
+			if !Self::is_paid_for(offender, *fraction, session) {
+				T::Sessions::disable(offender, *fraction);
+				// One offender's records are kept as they were if they are inconsistent; others are
+				// punished nevertheless.
+				let _ = frame::deps::frame_support::storage::with_storage_layer(|| {
+					Self::punish(offender, *fraction, session)
+				})
+				.defensive();
+			}
 			let positions = Positions::<T>::iter_key_prefix(offender).count();
 			weight.saturating_accrue(T::WeightInfo::on_offence(
 				u32::try_from(positions).unwrap_or(u32::MAX),

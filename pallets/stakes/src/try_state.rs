@@ -16,7 +16,9 @@ impl<T: Config> Pallet<T> {
 	/// 4. marks are kept exactly for the positions that have yet to be settled by them;
 	/// 5. no position is empty, no chunk or part of a slash is zero;
 	/// 6. there are no more candidates, delegators and slashes than there may be, and all waiting
-	///    slashes have ids in the queue's range.
+	///    slashes have ids in the queue's range;
+	/// 7. the sprees of a validator are in the order in which they were first reported, and there is
+	///    no empty list of them.
 	pub fn do_try_state() -> Result<(), frame::deps::sp_runtime::TryRuntimeError> {
 		let now = CurrentSession::<T>::get();
 		let mut held: BTreeMap<AccountId, Balance> = BTreeMap::new();
@@ -118,6 +120,16 @@ impl<T: Config> Pallet<T> {
 			Candidates::<T>::count() <= T::MaxCandidates::get(),
 			"6: too many candidates"
 		);
+
+		for (_, sprees) in Sprees::<T>::iter() {
+			ensure!(!sprees.is_empty(), "7: an empty list of sprees");
+			ensure!(
+				sprees
+					.windows(2)
+					.all(|two| matches!(two, [one, next] if one.since < next.since)),
+				"7: sprees out of order"
+			);
+		}
 
 		for (who, amount) in held {
 			ensure!(

@@ -172,14 +172,41 @@ impl Candidate {
 	TypeInfo,
 )]
 pub struct Jail {
-	/// The session in which the offence was reported.
+	/// The session in which its newest [spree](Spree) was reported.
 	pub since: SessionIndex,
 	/// The first session in which it may leave.
 	pub until: SessionIndex,
-	/// What part of the stake was seized. Further offences up to `since` seize only what a larger
-	/// fraction asks beyond it.
+	/// The largest part of a stake that an offence in this time has cost.
 	pub fraction: Perbill,
 }
+
+/// Offences of a validator that cost together what the worst of them costs: all from the end of the
+/// spree before to the session in which the first was reported.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Spree {
+	/// The session in which the first of them was reported.
+	pub since: SessionIndex,
+	/// What part of the stake was seized. Further offences seize only what a larger fraction asks
+	/// beyond it.
+	pub fraction: Perbill,
+	/// The newest slash for it.
+	pub slash: Option<SlashId>,
+}
+
+/// Most sprees that are remembered of a validator. It makes two in a row at most before it has left
+/// the set for a time in jail; of one that makes more, the two oldest are taken for one.
+pub const MAX_SPREES: u32 = 16;
 
 /// Most parts of a slash: every delegator and the candidate itself.
 pub struct MaxParts<T>(core::marker::PhantomData<T>);
@@ -189,6 +216,9 @@ impl<T: Config> Get<u32> for MaxParts<T> {
 		T::MaxDelegators::get().saturating_add(1)
 	}
 }
+
+/// Whose money was seized, and how much, in units.
+pub type Parts<T> = BoundedVec<(AccountId, Balance), MaxParts<T>>;
 
 /// Stake that was seized for an offence and waits to be slashed, or to be given back.
 #[derive(
@@ -214,7 +244,7 @@ pub struct Slash<T: Config> {
 	/// The part of each stake that was seized.
 	pub fraction: Perbill,
 	/// Whose money was seized, and how much, in units.
-	pub parts: BoundedVec<(AccountId, Balance), MaxParts<T>>,
+	pub parts: Parts<T>,
 }
 
 impl<T: Config> Slash<T> {

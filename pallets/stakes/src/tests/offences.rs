@@ -117,6 +117,121 @@ fn a_spree_should_cost_what_its_worst_offence_costs() {
 }
 
 #[test]
+fn what_a_spree_costs_more_in_the_same_session_should_be_one_slash() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 500));
+		next_session();
+		report(alice(), 10, 1);
+		report(alice(), 55, 1);
+		let slashes = Stakes::slashes();
+		assert_eq!(slashes.len(), 1);
+		let slash = &slashes[0].1;
+		assert_eq!(slash.fraction, Perbill::from_percent(55));
+		assert_eq!(slash.parts.len(), 2);
+		assert_eq!(slash.total(), Some(550 + 275));
+		// In another session governance may be about to cancel the first; this is another one.
+		next_session();
+		report(alice(), 100, 1);
+		let totals: Vec<_> = Stakes::slashes().iter().map(|it| it.1.total()).collect();
+		assert_eq!(totals, [Some(825), Some(675)]);
+	});
+}
+
+#[test]
+fn offenders_of_one_round_should_have_one_slash_each() {
+	build_and_execute(|| {
+		SlashDelay::set(100);
+		bond(carol(), 5_000);
+		next_session();
+		report(carol(), 10, 1);
+		// A report of one more makes the offence graver, and comes with all of them.
+		report(alice(), 9, 1);
+		for offender in [alice(), bob()] {
+			report(offender, 36, 1);
+		}
+		// There is room for three. Carol's, which governance may be about to cancel, still waits.
+		let slashes = Stakes::slashes().into_iter().map(|(_, slash)| slash);
+		let seized: Vec<_> = slashes
+			.map(|it| (it.total().unwrap(), it.offender))
+			.collect();
+		assert_eq!(seized, [(500, carol()), (359, alice()), (360, bob())]);
+		assert_eq!(Burnt::get(), 0);
+	});
+}
+
+#[test]
+fn an_old_offence_of_a_spree_should_cost_nothing_more_after_jail() {
+	build_and_execute(|| {
+		JailPeriod::set(1);
+		let own = || Stakes::candidate(alice()).unwrap().own;
+		report(alice(), 50, 0);
+		next_session();
+		assert_ok!(Stakes::unjail(signed(alice())));
+		Disabled::set(vec![]);
+		report(alice(), 50, 0);
+		assert_eq!((own(), Stakes::jail(alice())), (500, None));
+		assert!(!Disabled::get().contains(&alice()));
+		// A graver one costs the difference.
+		report(alice(), 75, 0);
+		assert_eq!(own(), 250);
+		assert!(Stakes::jail(alice()).is_some());
+		// It is forgotten when it cannot be reported any more.
+		next_sessions(REPORTABLE + 3);
+		assert_ok!(Stakes::unjail(signed(alice())));
+		assert!(!Sprees::<Test>::contains_key(alice()));
+	});
+}
+
+#[test]
+fn an_old_offence_should_cost_nothing_more_after_a_later_and_smaller_one() {
+	build_and_execute(|| {
+		report(alice(), 50, 0);
+		next_session();
+		report(alice(), 10, 1);
+		let own = || Stakes::candidate(alice()).unwrap().own;
+		assert_eq!(own(), 450);
+		report(alice(), 50, 0);
+		report(alice(), 10, 1);
+		assert_eq!(own(), 450);
+		// The jail says what is the newest and the worst.
+		let jail = Stakes::jail(alice()).unwrap();
+		assert_eq!((jail.since, jail.fraction), (1, Perbill::from_percent(50)));
+	});
+}
+
+#[test]
+fn who_was_jailed_by_the_runtime_before_should_not_pay_again() {
+	build_and_execute(|| {
+		JailPeriod::set(1);
+		report(alice(), 50, 0);
+		// As it was then.
+		Sprees::<Test>::remove(alice());
+		report(alice(), 50, 0);
+		assert_eq!(Stakes::candidate(alice()).unwrap().own, 500);
+		next_session();
+		assert_ok!(Stakes::unjail(signed(alice())));
+		report(alice(), 50, 0);
+		assert_eq!(Stakes::candidate(alice()).unwrap().own, 500);
+	});
+}
+
+#[test]
+fn sprees_should_be_bounded_and_the_oldest_be_taken_for_one() {
+	let spree = |since, percent| Spree {
+		since,
+		fraction: Perbill::from_percent(percent),
+		slash: None,
+	};
+	build_and_execute(|| {
+		let many: Vec<_> = (0..=MAX_SPREES).map(|n| spree(n, 50 - n)).collect();
+		crate::Pallet::<Test>::put_sprees(&alice(), many);
+		let kept = Sprees::<Test>::get(alice());
+		assert_eq!(kept.len() as u32, MAX_SPREES);
+		assert_eq!(kept[0], spree(1, 50));
+	});
+}
+
+#[test]
 fn a_slash_of_everything_should_leave_no_stake() {
 	build_and_execute(|| {
 		report(alice(), 100, 0);
@@ -144,6 +259,7 @@ fn a_full_queue_should_carry_out_the_oldest_slash_early() {
 		for (count, percent) in [10, 20, 30, 40].into_iter().enumerate() {
 			assert_eq!(Stakes::slashes().len(), count.min(3));
 			report(alice(), percent, 0);
+			next_session();
 		}
 		assert_eq!(Stakes::slashes().len(), 3);
 		assert_eq!(Burnt::get(), 100);

@@ -99,6 +99,17 @@ fn try_state_should_notice_slashes_outside_the_queue() {
 		};
 		Slashes::<Test>::insert(7, slash)
 	});
+	assert_noticed("7: sprees out of order", || {
+		let spree = Spree {
+			since: 1,
+			fraction: Perbill::one(),
+			slash: None,
+		};
+		Sprees::<Test>::insert(alice(), BoundedVec::truncate_from(vec![spree; 2]))
+	});
+	assert_noticed("7: an empty list of sprees", || {
+		Sprees::<Test>::insert(alice(), BoundedVec::default())
+	});
 	assert_noticed("5: an empty position", || {
 		Positions::<Test>::insert(alice(), account(9), Position::<Test>::default())
 	});
