@@ -229,8 +229,13 @@ pub mod pallet {
 	/// What validators were punished for and can still be reported for, the oldest spree first; also
 	/// after they have left jail. Only validators get there, so there are few.
 	#[pallet::storage]
-	pub type Sprees<T: Config> =
-		StorageMap<_, Blake2_128Concat, AccountId, BoundedVec<Spree, ConstU32<MAX_SPREES>>, ValueQuery>;
+	pub type Sprees<T: Config> = StorageMap<
+		_,
+		Blake2_128Concat,
+		AccountId,
+		BoundedVec<Spree, ConstU32<MAX_SPREES>>,
+		ValueQuery,
+	>;
 
 	/// Slashes that wait, by id, at most [`Config::MaxSlashes`]. Ids are counted, so a cheap hasher
 	/// does.
@@ -678,10 +683,7 @@ pub mod pallet {
 		///
 		/// Emits [`Event::SlashCancelled`]. Fails with [`Error::UnknownSlash`].
 		#[pallet::call_index(11)]
-		#[pallet::weight((
-			T::WeightInfo::cancel_slash(MaxParts::<T>::get()),
-			DispatchClass::Operational,
-		))]
+		#[pallet::weight(T::WeightInfo::cancel_slash(MaxParts::<T>::get()))]
 		pub fn cancel_slash(origin: OriginFor<T>, id: SlashId) -> DispatchResult {
 			T::CancelOrigin::ensure_origin(origin)?;
 			Self::do_cancel_slash(id)
@@ -691,10 +693,9 @@ pub mod pallet {
 		///
 		/// Emits [`Event::FallbackSet`]. Fails with [`Error::InvalidFallback`].
 		#[pallet::call_index(12)]
-		#[pallet::weight((
-			T::WeightInfo::set_fallback(u32::try_from(validators.len()).unwrap_or(u32::MAX)),
-			DispatchClass::Operational,
-		))]
+		#[pallet::weight(
+			T::WeightInfo::set_fallback(u32::try_from(validators.len()).unwrap_or(u32::MAX))
+		)]
 		pub fn set_fallback(
 			origin: OriginFor<T>,
 			validators: BoundedVec<AccountId, T::MaxCandidates>,

@@ -48,7 +48,7 @@ parameter_types! {
 	pub static UnbondingPeriod: SessionIndex = 8;
 	pub static SlashDelay: SessionIndex = 2;
 	pub static JailPeriod: SessionIndex = 5;
-	pub const MaxCommission: Perbill = Perbill::from_percent(20);
+	pub static MaxCommission: Perbill = Perbill::from_percent(20);
 	pub const StakersPot: PalletId = PalletId(*b"ol/stake");
 
 	/// What the next session's payout brings.
@@ -225,6 +225,7 @@ fn reset() {
 	UnbondingPeriod::set(8);
 	SlashDelay::set(2);
 	JailPeriod::set(5);
+	MaxCommission::set(Perbill::from_percent(20));
 }
 
 /// Runs `test` in session 0 of a fresh chain, where Alice and Bob validate with the least stake of

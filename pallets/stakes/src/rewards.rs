@@ -69,7 +69,11 @@ impl<T: Config> Pallet<T> {
 		part: Balance,
 		session: SessionIndex,
 	) -> Balance {
-		let commission = candidate.commission_in(session).mul_floor(part);
+		// Governance may allow less than was agreed.
+		let rate = candidate
+			.commission_in(session)
+			.min(T::MaxCommission::get());
+		let commission = rate.mul_floor(part);
 		let rest = part.saturating_sub(commission);
 		let is_given = !part.is_zero() && candidate.pool.deposit(rest).is_some();
 		Candidates::<T>::insert(validator, candidate);

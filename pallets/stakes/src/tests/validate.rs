@@ -34,6 +34,18 @@ fn validate_should_change_the_commission_after_one_whole_session() {
 }
 
 #[test]
+fn no_commission_should_be_above_what_governance_allows_by_now() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), MIN_SELF_STAKE));
+		assert_ok!(Stakes::validate(signed(alice()), Perbill::from_percent(20)));
+		next_sessions(2);
+		MaxCommission::set(Perbill::zero());
+		pay_out(3_000);
+		assert_eq!(claimable(alice(), alice()), claimable(alice(), carol()));
+	});
+}
+
+#[test]
 fn validate_should_refuse_what_does_not_do() {
 	build_and_execute(|| {
 		assert_noop!(

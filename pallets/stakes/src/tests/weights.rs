@@ -1,4 +1,5 @@
 use super::*;
+use frame::deps::frame_support::dispatch::{DispatchClass, GetDispatchInfo};
 use frame::traits::Hooks as _;
 
 #[test]
@@ -26,4 +27,18 @@ fn the_hook_should_say_what_a_slash_costs() {
 		assert_eq!(idle, <() as WeightInfo>::on_initialize(0));
 		assert_eq!(busy, <() as WeightInfo>::on_initialize(2));
 	});
+}
+
+#[test]
+fn no_call_should_take_the_room_that_is_kept_for_operational_ones() {
+	let calls: [crate::Call<Test>; 2] = [
+		crate::Call::cancel_slash { id: 0 },
+		crate::Call::set_fallback {
+			validators: Default::default(),
+		},
+	];
+	for call in calls {
+		// Referenda carry them out from within a hook.
+		assert_eq!(call.get_dispatch_info().class, DispatchClass::Normal);
+	}
 }
