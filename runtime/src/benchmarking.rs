@@ -14,6 +14,8 @@ use alloc::string::String;
 use frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 use frame_system_benchmarking::{extensions::Pallet as SystemExtensions, Pallet as SystemCalls};
+use sp_consensus_babe::digests::{CompatibleDigestItem, PreDigest, SecondaryPlainPreDigest};
+use sp_runtime::DigestItem;
 
 // The names are those of the generated files in `weights/`, and of the crates whose `WeightInfo`
 // they implement.
@@ -47,14 +49,14 @@ frame_benchmarking::define_benchmarks!(
 const MOST_VALIDATORS: u32 = 512;
 
 /// Every benchmark there is, and what storage the pallets have.
-pub(crate) fn metadata(extra: bool) -> (Vec<BenchmarkList>, Vec<StorageInfo>) {
+pub fn metadata(extra: bool) -> (Vec<BenchmarkList>, Vec<StorageInfo>) {
 	let mut list = Vec::<BenchmarkList>::new();
 	list_benchmarks!(list, extra);
 	(list, AllPalletsWithSystem::storage_info())
 }
 
 /// Runs one benchmark.
-pub(crate) fn dispatch(config: BenchmarkConfig) -> Result<Vec<BenchmarkBatch>, String> {
+pub fn dispatch(config: BenchmarkConfig) -> Result<Vec<BenchmarkBatch>, String> {
 	let whitelist = AllPalletsWithSystem::whitelisted_storage_keys();
 	let mut batches = Vec::<BenchmarkBatch>::new();
 	let params = (&config, &whitelist);
@@ -63,7 +65,16 @@ pub(crate) fn dispatch(config: BenchmarkConfig) -> Result<Vec<BenchmarkBatch>, S
 }
 
 impl frame_system_benchmarking::Config for Runtime {}
-impl pallet_transaction_payment::BenchmarkConfig for Runtime {}
+impl pallet_transaction_payment::BenchmarkConfig for Runtime {
+	/// The block has an author, whom the tip is paid to: the first validator.
+	fn setup_benchmark_environment() {
+		let digest = PreDigest::SecondaryPlain(SecondaryPlainPreDigest {
+			authority_index: 0,
+			slot: 1.into(),
+		});
+		System::deposit_log(DigestItem::babe_pre_digest(digest));
+	}
+}
 
 /// Sets up what a pallet's benchmarks need of other pallets: the real ones, as the chain has them.
 pub struct Helper;

@@ -6,13 +6,18 @@ use openledger_runtime::{genesis, RuntimeGenesisConfig};
 use sp_io::TestExternalities;
 use sp_runtime::BuildStorage;
 
-/// The state at block zero of a chain that starts from the preset called `id`.
-pub fn chain_from_preset(id: &str) -> TestExternalities {
+/// What a chain that starts from the preset called `id` stores at block zero.
+pub fn storage_from_preset(id: &str) -> sp_core::storage::Storage {
 	let default = serde_json::to_value(RuntimeGenesisConfig::default()).unwrap();
 	let patch = genesis::preset(&id.into()).expect("the preset exists");
 	let config = merge(default, serde_json::from_slice(&patch).unwrap());
 	let config: RuntimeGenesisConfig = serde_json::from_value(config).unwrap();
-	config.build_storage().unwrap().into()
+	config.build_storage().unwrap()
+}
+
+/// The state at block zero of a chain that starts from the preset called `id`.
+pub fn chain_from_preset(id: &str) -> TestExternalities {
+	storage_from_preset(id).into()
 }
 
 /// Checks every pallet's invariants, where this is built with `--features try-runtime`.
