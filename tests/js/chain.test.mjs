@@ -1,6 +1,7 @@
 // The whole way of the money through polkadot.js alone, with no custom types: a Datanet, a model, a
 // provider, a channel, a voucher signed here, a report, its settlement and a claim.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import { Keyring } from '@polkadot/api';
 import { compactAddLength, compactStripLength, hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
@@ -81,7 +82,7 @@ test('a dApp can do everything with polkadot.js alone', { timeout: 600_000 }, as
     const base = api.tx.models.registerBase(`base-${unique}`, 'llama', hash(2), hash(3), 'Apache-2.0', rate);
     state.base = find(await submit(api, base, alice), 'models', 'BaseRegistered').base.toNumber();
     const adapter = api.tx.models.registerAdapter({
-      name: `soups-${unique}`, base: state.base, weights: u8aToHex(crypto.getRandomValues(new Uint8Array(32))), config: hash(5), rank: 8, targets: ['q_proj', 'v_proj'],
+      name: `soups-${unique}`, base: state.base, weights: u8aToHex(randomBytes(32)), config: hash(5), rank: 8, targets: ['q_proj', 'v_proj'],
       lineage: [[state.datanet, 1]], manifest: hash(6), algorithm: 0, index: hash(7), uri: 'https://example.org/soups', rate,
     });
     state.adapter = find(await submit(api, adapter, dave), 'models', 'AdapterRegistered').adapter.toNumber();
