@@ -410,6 +410,7 @@ mod benchmarks {
 				records: kept.records,
 			});
 			Contributions::<T>::insert(datanet, contribution, kept);
+			Admitted::<T>::insert(datanet, contribution, ());
 		}
 		Datanets::<T>::mutate(datanet, |pool| {
 			if let Some(pool) = pool {

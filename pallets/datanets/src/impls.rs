@@ -81,16 +81,10 @@ impl<T: Config> Pallet<T> {
 			!ContributionByRoot::<T>::contains_key(datanet, records.root),
 			Error::<T>::DuplicateContribution
 		);
-		ensure!(
-			pool.kept < T::MaxContributions::get(),
-			Error::<T>::DatanetFull
-		);
-
 		let id = pool.contributions;
 		pool.contributions = increment(id)?;
-		pool.kept = increment(pool.kept)?;
 		let state = match pool.curation {
-			Curation::Open => Self::admit(&mut pool)?,
+			Curation::Open => Self::admit(&mut pool, datanet, id)?,
 			Curation::Owner | Curation::Reviewers => ContributionState::Pending,
 		};
 		let contribution = Contribution::<T> {
@@ -252,7 +246,8 @@ impl<T: Config> Pallet<T> {
 		datanet: DatanetId,
 		version: SnapshotVersion,
 	) -> Result<Option<Commitment>, DispatchError> {
-		let mut leaves: Vec<ContributionLeaf> = Contributions::<T>::iter_prefix(datanet)
+		let mut leaves: Vec<ContributionLeaf> = Admitted::<T>::iter_key_prefix(datanet)
+			.filter_map(|id| Contributions::<T>::get(datanet, id).map(|kept| (id, kept)))
 			.filter(|(_, kept)| kept.state.is_in(version))
 			.map(|(contribution, kept)| ContributionLeaf {
 				contribution,
@@ -307,8 +302,20 @@ impl<T: Config> Pallet<T> {
 		Ok((pool, contribution))
 	}
 
-	/// Counts one more accepted contribution and gives the state it is in.
-	fn admit(pool: &mut Datanet<T>) -> Result<ContributionState, DispatchError> {
+	/// Whether the Datanet can accept no more contributions.
+	pub(crate) fn is_full(pool: &Datanet<T>) -> bool {
+		pool.kept >= T::MaxContributions::get()
+	}
+
+	/// Gives an accepted contribution its place, counts it, and gives the state it is in.
+	fn admit(
+		pool: &mut Datanet<T>,
+		datanet: DatanetId,
+		id: ContributionId,
+	) -> Result<ContributionState, DispatchError> {
+		ensure!(!Self::is_full(pool), Error::<T>::DatanetFull);
+		Admitted::<T>::insert(datanet, id, ());
+		pool.kept = increment(pool.kept)?;
 		pool.accepted = increment(pool.accepted)?;
 		Ok(ContributionState::Accepted {
 			since: increment(pool.snapshots)?,
@@ -322,7 +329,7 @@ impl<T: Config> Pallet<T> {
 		id: ContributionId,
 		mut contribution: Contribution<T>,
 	) -> DispatchResult {
-		contribution.state = Self::admit(&mut pool)?;
+		contribution.state = Self::admit(&mut pool, datanet, id)?;
 		let contributor = contribution.contributor.clone();
 		Datanets::<T>::insert(datanet, pool);
 		Contributions::<T>::insert(datanet, id, contribution);
@@ -397,7 +404,9 @@ impl<T: Config> Pallet<T> {
 		id: ContributionId,
 		contribution: &Contribution<T>,
 	) -> DispatchResult {
-		pool.kept = decrement(pool.kept)?;
+		if Admitted::<T>::take(datanet, id).is_some() {
+			pool.kept = decrement(pool.kept)?;
+		}
 		if let Some(deposit) = ContributionDeposits::<T>::take(datanet, id) {
 			deposit.drop(&contribution.contributor)?;
 		}

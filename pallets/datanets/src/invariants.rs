@@ -13,8 +13,8 @@ impl<T: Config> Pallet<T> {
 	/// 1. every Datanet has an id below the next one, and a deposit, and no deposit is left over;
 	/// 2. every contribution belongs to a Datanet, has an id below that Datanet's next one, and a
 	///    deposit, and no deposit is left over;
-	/// 3. a Datanet counts the contributions it keeps and those it has accepted rightly, and keeps no
-	///    more than it may;
+	/// 3. a Datanet counts the contributions that have a place and those it has accepted rightly, and has
+	///    no more of the first than it may; just those have a place that are not pending or rejected;
 	/// 4. each contribution's root leads to it, and there are no other roots;
 	/// 5. no contribution to an open Datanet is pending, and only reviewers leave one rejected;
 	/// 6. a contribution is accepted from the next snapshot on at the latest; a withdrawn one or a
@@ -94,12 +94,20 @@ impl<T: Config> Pallet<T> {
 			"4: a root without a contribution"
 		);
 		for (datanet, pool) in Datanets::<T>::iter() {
-			let states: Vec<_> = Contributions::<T>::iter_prefix_values(datanet)
-				.map(|kept| kept.state)
+			let states: Vec<_> = Contributions::<T>::iter_prefix(datanet)
+				.filter(|(_, kept)| !kept.state.is_undecided())
+				.map(|(id, kept)| (id, kept.state))
 				.collect();
+			ensure!(
+				states
+					.iter()
+					.all(|(id, _)| Admitted::<T>::contains_key(datanet, id))
+					&& Admitted::<T>::iter_key_prefix(datanet).count() == states.len(),
+				"3: contributions with a place"
+			);
 			let accepted = states
 				.iter()
-				.filter(|state| matches!(state, ContributionState::Accepted { .. }))
+				.filter(|(_, state)| matches!(state, ContributionState::Accepted { .. }))
 				.count();
 			ensure!(
 				u32::try_from(states.len()) == Ok(pool.kept),

@@ -59,8 +59,9 @@
 //! Who puts something on chain pays a deposit by its size. It comes back when the state goes: for
 //! contributions that are rejected, or withdrawn before a snapshot contains them. Nothing else of them
 //! stays. The bond comes back with it, or some time after acceptance; where everything is accepted at
-//! once, it grows with the bytes, so that junk in bulk binds money in bulk. The number of contributions a Datanet keeps is bounded, because making a snapshot reads them
-//! all.
+//! once, it grows with the bytes, so that junk in bulk binds money in bulk. The number of
+//! accepted contributions a Datanet keeps is bounded, because making a snapshot reads them all; of
+//! pending ones there may be as many as there are deposits and bonds for.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(missing_docs)]
@@ -139,7 +140,7 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxUriLen: Get<u32>;
 
-		/// Most contributions a Datanet keeps; bounds the work of making a snapshot.
+		/// Most contributions a Datanet keeps of those it accepted; bounds the work of making a snapshot.
 		#[pallet::constant]
 		type MaxContributions: Get<u32>;
 
@@ -243,8 +244,8 @@ pub mod pallet {
 	pub type DatanetDeposits<T: Config> =
 		StorageMap<_, Twox64Concat, DatanetId, T::DatanetConsideration>;
 
-	/// Contributions by Datanet and id. The chain counts both, so the cheap hasher is safe; a Datanet
-	/// keeps at most [`Config::MaxContributions`], each paid for by a deposit.
+	/// Contributions by Datanet and id. The chain counts both, so the cheap hasher is safe; each is paid
+	/// for by a deposit, and has a bond while it is pending.
 	#[pallet::storage]
 	pub type Contributions<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, DatanetId, Twox64Concat, ContributionId, Contribution<T>>;
@@ -265,6 +266,13 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type ContributionByRoot<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, DatanetId, Blake2_128Concat, Hash, ContributionId>;
+
+	/// Which contributions of a Datanet were accepted and are kept: those that snapshots are made of. Under
+	/// their keys, at most [`Config::MaxContributions`] for each Datanet. Pending ones are not among them,
+	/// or whoever locks enough money could leave no place to others.
+	#[pallet::storage]
+	pub type Admitted<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, DatanetId, Twox64Concat, ContributionId, ()>;
 
 	/// Snapshots by Datanet and version. The chain counts both, so the cheap hasher is safe; each costs
 	/// its maker a reading of all contributions, and only a change allows another.
@@ -603,7 +611,7 @@ pub mod pallet {
 		/// These very records are in the Datanet already; contribute others.
 		#[codec(index = 12)]
 		DuplicateContribution,
-		/// The Datanet keeps as many contributions as it may; create another one.
+		/// The Datanet has accepted as many contributions as it may keep; create another one.
 		#[codec(index = 13)]
 		DatanetFull,
 		/// Nothing is accepted, or the last snapshot contains just the same; change something first.
@@ -782,7 +790,8 @@ pub mod pallet {
 		/// Accepts a pending contribution: the next snapshot contains it. Only the Datanet's owner may.
 		///
 		/// Emits [`Event::Accepted`]. Fails with [`Error::UnknownDatanet`], [`Error::ReviewersDecide`],
-		/// [`Error::NotOwner`], [`Error::UnknownContribution`], [`Error::NotPending`].
+		/// [`Error::NotOwner`], [`Error::UnknownContribution`], [`Error::NotPending`],
+		/// [`Error::DatanetFull`].
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::accept())]
 		pub fn accept(
@@ -1006,7 +1015,8 @@ pub mod pallet {
 		/// rejection the contributor may [appeal](Pallet::appeal) for some time; a rejected appeal
 		/// removes the contribution and forfeits what the appeal had at stake. If too little stake has
 		/// voted, the contribution stays pending; of an appeal, the rejection stands, but what it had at
-		/// stake is returned. Who has committed and not revealed loses a part of its stake, who has not
+		/// stake is returned. A Datanet that is full rejects what is accepted, without an appeal. Who has
+		/// committed and not revealed loses a part of its stake, who has not
 		/// voted a smaller one, at most once in the time of a commit phase.
 		///
 		/// Emits [`Event::ReviewConcluded`] and what comes of it. Fails with

@@ -1,7 +1,8 @@
 //! From older layouts of this pallet's storage to the present one.
 //!
 //! - 0 → 1: a reviewer counts its seats, not its votes, and remembers its last absence; a bond says when
-//!   its contribution was made. Seats of reviewers who had left are gone.
+//!   its contribution was made. Seats of reviewers who had left are gone. Contributions that were accepted
+//!   have a place of their own, and only these count as kept.
 
 use crate::*;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
@@ -118,8 +119,29 @@ impl<T: Config> UncheckedOnRuntimeUpgrade for CountSeats<T> {
 				registered: 0,
 			})
 		});
+		let mut kept = BTreeMap::<DatanetId, u32>::new();
+		for (datanet, id, contribution) in Contributions::<T>::iter() {
+			moved = moved.saturating_add(1);
+			if !contribution.state.is_undecided() {
+				Admitted::<T>::insert(datanet, id, ());
+				let count = kept.entry(datanet).or_default();
+				*count = count.saturating_add(1);
+			}
+		}
+		Datanets::<T>::translate_values(|mut pool: Datanet<T>| {
+			moved = moved.saturating_add(1);
+			pool.kept = 0;
+			Some(pool)
+		});
+		for (datanet, count) in kept {
+			Datanets::<T>::mutate(datanet, |pool| {
+				if let Some(pool) = pool {
+					pool.kept = count;
+				}
+			});
+		}
 		// Each entry is read and written; a review's panel is read, too.
-		T::DbWeight::get().reads_writes(moved.saturating_mul(2), moved)
+		T::DbWeight::get().reads_writes(moved.saturating_mul(2), moved.saturating_mul(2))
 	}
 
 	#[cfg(feature = "try-runtime")]

@@ -393,6 +393,10 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		match (outcome, review.appeal) {
+			// There is no place for it, and seats must not wait until there is.
+			(Outcome::Accepted, _) if Self::is_full(&pool) => {
+				Self::reject_from(pool, datanet, id, contribution)
+			}
 			(Outcome::Accepted, _) => Self::accept_into(pool, datanet, id, contribution),
 			(Outcome::Rejected | Outcome::Undecided, true) => {
 				Self::reject_from(pool, datanet, id, contribution)

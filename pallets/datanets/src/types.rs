@@ -59,8 +59,8 @@ pub struct Datanet<T: Config> {
 	pub curation: Curation,
 	/// The id the next contribution gets; ids are never reused.
 	pub contributions: ContributionId,
-	/// How many contributions are kept: pending, accepted, rejected while there may be an appeal, or
-	/// withdrawn or excluded but part of a snapshot.
+	/// How many contributions are kept that were accepted once: accepted, or withdrawn or excluded but part
+	/// of a snapshot.
 	pub kept: u32,
 	/// How many contributions are accepted and not withdrawn.
 	pub accepted: u32,
@@ -122,6 +122,11 @@ pub enum ContributionState {
 }
 
 impl ContributionState {
+	/// Whether the contribution was never accepted, so far.
+	pub fn is_undecided(&self) -> bool {
+		matches!(self, Self::Pending | Self::Rejected { .. })
+	}
+
 	/// Whether the snapshot `version`, if there is one, contains the contribution.
 	pub fn is_in(&self, version: SnapshotVersion) -> bool {
 		match self {

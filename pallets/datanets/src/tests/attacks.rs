@@ -484,3 +484,48 @@ fn splitting_a_stake_should_not_earn_more_of_the_fee() {
 		assert_eq!(first + second + third, 100);
 	});
 }
+
+#[test]
+fn pending_junk_should_not_keep_others_out() {
+	build_and_execute(|| {
+		let id = datanet(Curation::Owner);
+		for content in 0..MaxContributions::get() {
+			contribute(mallory(), id, &content.to_le_bytes());
+		}
+		let wren = contribute(bob(), id, b"a wren");
+		assert_ok!(Datanets::accept(signed(alice()), id, wren));
+		// It is what is accepted that takes the places, and the owner who gives them.
+		for junk in 1..MaxContributions::get() {
+			assert_ok!(Datanets::accept(signed(alice()), id, junk));
+		}
+		assert_noop!(
+			Datanets::accept(signed(alice()), id, 0),
+			Error::<Test>::DatanetFull
+		);
+	});
+}
+
+#[test]
+fn a_full_datanet_should_not_keep_a_review_open() {
+	build_and_execute(|| {
+		MaxContributions::set(1);
+		let id = reviewed([10_000; 3]);
+		let (wren, owl) = (
+			contribute(bob(), id, b"a wren"),
+			contribute(bob(), id, b"an owl"),
+		);
+		decide(id, wren, &[Accept; 3]);
+		for who in reviewers() {
+			let vote = vote_commitment(id, owl, &who, Accept, &salt(&who));
+			assert_noop!(
+				Datanets::commit_vote(signed(who), id, owl, vote),
+				Error::<Test>::CommitPhaseOver
+			);
+		}
+		assert_ok!(conclude(id, owl));
+		assert_ok!(Datanets::open_review(signed(bob()), id, owl));
+		decide(id, owl, &[Accept; 3]);
+		assert_eq!(state(id, owl), None);
+		assert!(Datanets::panel(id).iter().all(|who| who.seats == 0));
+	});
+}

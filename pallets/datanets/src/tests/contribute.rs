@@ -30,7 +30,7 @@ fn contribute_should_wait_for_the_owner_of_a_curated_datanet() {
 		});
 		assert_eq!(state(id, 0), Some(ContributionState::Pending));
 		let pool = Datanets::datanet(id).unwrap();
-		assert_eq!((pool.contributions, pool.kept, pool.accepted), (1, 1, 0));
+		assert_eq!((pool.contributions, pool.kept, pool.accepted), (1, 0, 0));
 	});
 }
 
@@ -288,7 +288,7 @@ fn contribute_should_refuse_a_uri_that_is_empty_or_not_printable() {
 #[test]
 fn contribute_should_refuse_more_than_a_datanet_keeps_until_room_is_made() {
 	build_and_execute(|| {
-		let id = datanet(Curation::Owner);
+		let id = datanet(Curation::Open);
 		for content in 0..MaxContributions::get() {
 			contribute(bob(), id, &content.to_le_bytes());
 		}
@@ -296,11 +296,11 @@ fn contribute_should_refuse_more_than_a_datanet_keeps_until_room_is_made() {
 			contribute_records(id, records(b"one more")),
 			Error::<Test>::DatanetFull
 		);
-		assert_ok!(Datanets::reject(signed(alice()), id, 3));
+		assert_ok!(Datanets::withdraw(signed(bob()), id, 3));
 		assert_ok!(contribute_records(id, records(b"one more")));
 		assert_eq!(
 			state(id, 8),
-			Some(ContributionState::Pending),
+			Some(ContributionState::Accepted { since: 1 }),
 			"ids are not reused"
 		);
 	});

@@ -24,6 +24,12 @@ fn go_back() {
 		};
 		v0::Bonds::<Test>::insert(datanet, id, old);
 	}
+	let _ = Admitted::<Test>::clear(u32::MAX, None);
+	let pools: Vec<_> = crate::Datanets::<Test>::iter_keys().collect();
+	for datanet in pools {
+		let kept = Contributions::<Test>::iter_key_prefix(datanet).count() as u32;
+		crate::Datanets::<Test>::mutate(datanet, |pool| pool.as_mut().unwrap().kept = kept);
+	}
 	let panels: Vec<_> = Panels::<Test>::iter().collect();
 	for (datanet, panel) in panels {
 		let old = panel.into_iter().map(|reviewer| {

@@ -53,7 +53,13 @@ fn try_state_should_notice_lost_deposits() {
 #[test]
 fn try_state_should_notice_wrong_counts() {
 	assert_noticed("3: contributions kept", |id| {
-		crate::Datanets::<Test>::mutate(id, |pool| pool.as_mut().unwrap().kept = 2)
+		crate::Datanets::<Test>::mutate(id, |pool| pool.as_mut().unwrap().kept = 3)
+	});
+	assert_noticed("3: contributions with a place", |id| {
+		Admitted::<Test>::remove(id, 1)
+	});
+	assert_noticed("3: contributions with a place", |id| {
+		Admitted::<Test>::insert(id, 2, ())
 	});
 	assert_noticed("3: contributions accepted", |id| {
 		crate::Datanets::<Test>::mutate(id, |pool| pool.as_mut().unwrap().accepted = 2)
