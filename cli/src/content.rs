@@ -19,21 +19,31 @@ const MAX_FILE: usize = 2 * MAX_CONTRIBUTION;
 /// For one file.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Copies `records` into `folder`, under their root, and returns where they can be fetched: under `base`
-/// if the folder is published there, or as a file of this machine.
-pub fn publish(records: &Records, folder: &Path, base: Option<&str>) -> Result<String, CliError> {
-	let name = format!("{}.jsonl", hex::encode(records.commitment()?.root));
-	let path = folder.join(&name);
-	write_whole(&path, records.to_jsonl().as_bytes())?;
+/// Where `records` can be fetched once they are [published](publish) in `folder`: under `base` if the
+/// folder is published there, or as a file of this machine. Makes the folder, and no more: who sees
+/// records before they are registered can register them first.
+pub fn address(records: &Records, folder: &Path, base: Option<&str>) -> Result<String, CliError> {
+	std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder, error))?;
+	let name = file_name(records)?;
 	match base {
 		Some(base) => Ok(format!("{}/{name}", base.trim_end_matches('/'))),
 		None => {
-			let path = path
+			let folder = folder
 				.canonicalize()
-				.map_err(|error| CliError::io(&path, error))?;
-			Ok(format!("file://{}", path.display()))
+				.map_err(|error| CliError::io(folder, error))?;
+			Ok(format!("file://{}", folder.join(name).display()))
 		}
 	}
+}
+
+/// Copies `records` into `folder`, under their root.
+pub fn publish(records: &Records, folder: &Path) -> Result<(), CliError> {
+	let path = folder.join(file_name(records)?);
+	write_whole(&path, records.to_jsonl().as_bytes())
+}
+
+fn file_name(records: &Records) -> Result<String, CliError> {
+	Ok(format!("{}.jsonl", hex::encode(records.commitment()?.root)))
 }
 
 /// Fetches the records behind `uri` and checks them against `expected`.
@@ -237,8 +247,12 @@ mod tests {
 	async fn published_records_should_be_fetched_again() {
 		let folder = tempfile::tempdir().unwrap();
 		let records = records(&["one", "two \"quoted\"\nlines"]);
-		let uri = publish(&records, &folder.path().join("content"), None).unwrap();
+		let content = folder.path().join("content");
+		let uri = address(&records, &content, None).unwrap();
 		assert!(uri.starts_with("file:///"));
+		// Nobody has them before they are published.
+		assert!(fetch(&uri, &records.commitment().unwrap()).await.is_err());
+		publish(&records, &content).unwrap();
 		let fetched = fetch(&uri, &records.commitment().unwrap()).await.unwrap();
 		assert_eq!(fetched, records);
 	}
@@ -247,7 +261,9 @@ mod tests {
 	async fn changed_records_should_be_refused() {
 		let folder = tempfile::tempdir().unwrap();
 		let expected = records(&["one"]).commitment().unwrap();
-		let uri = publish(&records(&["other"]), folder.path(), None).unwrap();
+		let other = records(&["other"]);
+		let uri = address(&other, folder.path(), None).unwrap();
+		publish(&other, folder.path()).unwrap();
 		assert_eq!(
 			fetch(&uri, &expected).await.unwrap_err().code,
 			"content-changed"
@@ -260,7 +276,7 @@ mod tests {
 	fn published_folder_should_give_web_addresses() {
 		let folder = tempfile::tempdir().unwrap();
 		let records = records(&["one"]);
-		let uri = publish(&records, folder.path(), Some("https://example.org/data/")).unwrap();
+		let uri = address(&records, folder.path(), Some("https://example.org/data/")).unwrap();
 		let root = hex::encode(records.commitment().unwrap().root);
 		assert_eq!(uri, format!("https://example.org/data/{root}.jsonl"));
 	}

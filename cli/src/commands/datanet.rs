@@ -219,18 +219,22 @@ impl Datanet {
 				let gathered = Records::from_path(&path)?;
 				let records = gathered.records;
 				let commitment = records.commitment()?;
-				let uri = match uri {
+				let (uri, folder) = match uri {
 					Some(uri) => {
 						content::fetch(&uri, &commitment).await?;
-						uri
+						(uri, None)
 					}
 					None => {
 						let folder = content.unwrap_or_else(|| context.home.content());
-						content::publish(&records, &folder, publish_at.as_deref())?
+						let uri = content::address(&records, &folder, publish_at.as_deref())?;
+						(uri, Some(folder))
 					}
 				};
 				let call = calls::contribute(datanet, commitment, &uri, payout.clone());
 				let done = context.submit(&chain, &call).await?;
+				if let Some(folder) = folder {
+					content::publish(&records, &folder)?;
+				}
 				let id = done.events.iter().find_map(|event| match event {
 					ChainEvent::Datanets(DatanetsEvent::Contributed { contribution, .. }) => {
 						Some(*contribution)
