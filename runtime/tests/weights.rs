@@ -73,3 +73,36 @@ fn closing_a_channel_with_every_lane_should_fit_into_a_block() {
 	let weight = <Runtime as pallet_channels::Config>::WeightInfo::close(lanes);
 	assert_fits(&format!("close of a channel with {lanes} lanes"), weight);
 }
+
+#[test]
+fn slashing_a_validator_with_every_delegator_should_fit_into_a_block() {
+	use pallet_stakes::WeightInfo as _;
+
+	fn check<T: pallet_stakes::Config>() {
+		let positions = pallet_stakes::MaxParts::<T>::get();
+		let offence = T::WeightInfo::on_offence(positions);
+		assert_fits("a validator's offence", offence);
+		let cancelled = T::WeightInfo::cancel_slash(positions);
+		assert_fits("cancel_slash", cancelled);
+		// This comes on top of all transactions.
+		let hook = T::WeightInfo::on_initialize(positions);
+		assert_fits("ten slashes that are carried out", hook.saturating_mul(10));
+	}
+	check::<Runtime>();
+}
+
+#[test]
+fn a_change_of_sessions_should_fit_into_a_block() {
+	use pallet_stakes::WeightInfo as _;
+
+	fn check<T: pallet_stakes::Config>() {
+		let candidates = T::MaxCandidates::get();
+		// At worst, all who may be elected and all of the fallback.
+		let validators = 2 * candidates;
+		let weight = T::WeightInfo::new_session(candidates)
+			.saturating_add(T::WeightInfo::end_session(validators))
+			.saturating_add(T::WeightInfo::start_session(validators));
+		assert_fits("a change of sessions", weight);
+	}
+	check::<Runtime>();
+}
