@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint bench bench-economy weights fuzz dev-chain net metadata clean
+.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy weights fuzz dev-chain net metadata clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ test: ## Run all tests; ARGS go to cargo test
 
 lint: setup ## Check formatting and lints, warnings denied
 	@scripts/lint.sh
+
+check-state: setup ## Check every invariant of a living chain; URL=ws://… of a node
+	@SKIP_WASM_BUILD=1 cargo run --locked -q -p openledger-tests --bin check-state -- $(URL) $(ARGS)
+
+check-try-runtime: setup ## Compile the runtime with the SDK's checks, and run its tests with them
+	@SKIP_WASM_BUILD=1 cargo test --locked -p openledger-runtime --features try-runtime $(ARGS)
 
 bench: model ## Measure the engine's speed and what fits into a block
 	@cargo run --locked -p openledger-engine --example bench

@@ -12,6 +12,7 @@
 //! - [`validators`]: what `pallet-stakes`, which elects validators, is tied to;
 //! - [`genesis`] and [`launch`]: the presets a chain starts from;
 //! - [`migrations`]: what an upgrade does to older storage;
+//! - `invariants`: what must hold whatever was done, checked natively;
 //! - [`accounts`]: the keyless accounts that hold the protocol's money;
 //! - `apis`: what the node and other clients may ask.
 
@@ -33,6 +34,8 @@ pub mod currency;
 pub mod fees;
 pub mod genesis;
 pub mod governance;
+#[cfg(feature = "std")]
+pub mod invariants;
 pub mod launch;
 pub mod migrations;
 pub mod parameters;

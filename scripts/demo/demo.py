@@ -169,6 +169,7 @@ class Demo:
         self.settle()
         self.explain(answers)
         self.balance(before)
+        self.check_state()
 
     def datanets(self, texts):
         step("Datanets: contributors offer records, the curator accepts them, a snapshot freezes them")
@@ -325,6 +326,13 @@ class Demo:
         if total != -burnt:
             sys.exit("demo: the changes do not add up to what was burnt")
         say("  The table balances to the last unit.")
+
+    def check_state(self):
+        step("Every invariant of the chain, checked on its whole state")
+        done = subprocess.run([self.arguments.programs / "check-state", self.chain], stdout=subprocess.PIPE, text=True)
+        say("\n".join("  " + line for line in done.stdout.split("\n\n", 1)[-1].splitlines()))
+        if done.returncode != 0:
+            sys.exit("demo: an invariant of the chain is broken, or its state could not be read")
 
 
 def main():

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use openledger_runtime::{genesis, RuntimeGenesisConfig};
+use openledger_runtime::{genesis, invariants, RuntimeGenesisConfig};
 use sp_io::TestExternalities;
 use sp_runtime::BuildStorage;
 
@@ -20,17 +20,19 @@ pub fn chain_from_preset(id: &str) -> TestExternalities {
 	storage_from_preset(id).into()
 }
 
-/// Checks every pallet's invariants, where this is built with `--features try-runtime`.
+/// Checks every invariant of our pallets and of the money, and of the SDK's pallets where this is
+/// built with `--features try-runtime`.
 pub fn check_invariants() {
+	for check in invariants::check() {
+		check
+			.result
+			.unwrap_or_else(|broken| panic!("{}: {broken:?}", check.name));
+	}
 	#[cfg(feature = "try-runtime")]
-	{
-		use frame_support::traits::{TryState, TryStateSelect};
-		use openledger_runtime::{AllPalletsWithSystem, BlockNumber, System};
-		<AllPalletsWithSystem as TryState<BlockNumber>>::try_state(
-			System::block_number(),
-			TryStateSelect::All,
-		)
-		.unwrap();
+	for check in invariants::check_sdk() {
+		check
+			.result
+			.unwrap_or_else(|broken| panic!("{}: {broken:?}", check.name));
 	}
 }
 
