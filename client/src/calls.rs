@@ -284,6 +284,13 @@ pub fn settle(
 	)
 }
 
+/// `Attribution.sweep`.
+pub fn sweep(provider: AccountId, epoch: EpochIndex, limit: u32) -> impl Payload {
+	api::tx()
+		.attribution()
+		.sweep(Static(provider), epoch, limit)
+}
+
 /// `Attribution.claim`.
 pub fn claim(beneficiary: AccountId) -> impl Payload {
 	api::tx().attribution().claim(Static(beneficiary))

@@ -30,6 +30,7 @@ pub use error::ChainError;
 pub use events::ChainEvent;
 pub use follow::{Block, Follower};
 pub use keys::{KeyError, KeyFile, Keypair};
+pub use queries::LaneOf;
 pub use submit::{Submitted, Wait};
 pub use subxt::transactions::Payload;
 
@@ -81,6 +82,10 @@ pub use subxt::transactions::Payload;
 	substitute_type(
 		path = "openledger_primitives::dispute::AuditAnswer",
 		with = "::subxt::utils::Static<::openledger_primitives::dispute::AuditAnswer>"
+	),
+	substitute_type(
+		path = "openledger_primitives::dispute::Source",
+		with = "::subxt::utils::Static<::openledger_primitives::dispute::Source>"
 	),
 	substitute_type(
 		path = "openledger_primitives::dispute::Fault",

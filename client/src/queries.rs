@@ -2,8 +2,8 @@
 
 use crate::{api, chain::AtBlock, convert, types::*, Chain, ChainError};
 use openledger_primitives::{
-	AccountId, AdapterId, Balance, BaseModelId, ChannelId, ContributionId, DatanetId, EpochIndex,
-	Lane, SnapshotVersion, Terms, TermsVersion,
+	dispute::Source, AccountId, AdapterId, Balance, BaseModelId, BlockNumber, ChannelId,
+	ContributionId, DatanetId, EpochIndex, Generation, Lane, SnapshotVersion, Terms, TermsVersion,
 };
 use std::time::Instant;
 use subxt::{
@@ -13,6 +13,9 @@ use subxt::{
 
 /// A storage entry that a read yields: its key and its value.
 type Pair<A> = (<A as Address>::KeyParts, <A as Address>::Value);
+
+/// A lane of a channel in one of its generations.
+pub type LaneOf = (ChannelId, Generation, Lane);
 
 impl Chain {
 	/// The base model with this id.
@@ -196,6 +199,25 @@ impl Chain {
 		let key = (Static(provider.clone()), epoch);
 		let value = self.get(api::storage().attribution().pots(), key).await?;
 		Ok(value.map(Into::into))
+	}
+
+	/// What a provider redeemed of each lane in an epoch; `None` if the chain kept no account of lanes
+	/// then. None are left of a pot that is settled and swept.
+	pub async fn sources(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+	) -> Result<Option<Vec<(LaneOf, Source)>>, ChainError> {
+		let storage = api::storage().attribution();
+		let since = self.get(storage.sources_since(), ()).await?;
+		if epoch < since.unwrap_or_default() {
+			return Ok(None);
+		}
+		let key = (Static(provider.clone()), epoch);
+		let all = self.all(storage.sources(), (key,)).await?;
+		Ok(Some(sorted(all, |((_, lane), source)| {
+			(lane, (lane, source.0))
+		})))
 	}
 
 	/// A provider's report of an epoch.

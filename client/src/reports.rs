@@ -198,6 +198,7 @@ pub fn find(
 		found: Vec::new(),
 	};
 	search.receipts();
+	search.lanes();
 	search.parts();
 	search.places();
 	search.payees();
@@ -251,6 +252,55 @@ impl<'a, C: ChainFacts> Search<'a, C> {
 			}));
 			self.consider(Some(Dispute::WrongReceipt { leaf, receipt }));
 		}
+	}
+
+	/// Lanes whose receipts count more than the lane earned, or do not stand in their sequence.
+	fn lanes(&mut self) {
+		let mut spans = BTreeMap::<_, (usize, usize)>::new();
+		for (at, receipt) in self.listed() {
+			let lane = (receipt.channel, receipt.generation, receipt.lane);
+			let Some((_, last)) = spans.get_mut(&lane) else {
+				spans.insert(lane, (at, at));
+				continue;
+			};
+			let before = std::mem::replace(last, at);
+			if self
+				.receipt(before)
+				.is_some_and(|before| before.sequence >= receipt.sequence)
+			{
+				self.consider(self.lane_exceeded(before, at));
+			}
+		}
+		for (first, last) in spans.into_values() {
+			self.consider(self.lane_exceeded(first, last));
+		}
+	}
+
+	/// The receipts that were published, each with the place of its leaf.
+	fn listed(&self) -> impl Iterator<Item = (usize, &'a Receipt)> {
+		let Published {
+			receipt_leaves,
+			receipts,
+			..
+		} = self.published();
+		let leaves = receipt_leaves.iter().enumerate();
+		leaves.filter_map(move |(at, leaf)| Some((at, receipts.get(&leaf.receipt)?)))
+	}
+
+	fn receipt(&self, at: usize) -> Option<&'a Receipt> {
+		let published = self.published();
+		published
+			.receipts
+			.get(&published.receipt_leaves.get(at)?.receipt)
+	}
+
+	fn lane_exceeded(&self, first: usize, last: usize) -> Option<Dispute> {
+		Some(Dispute::LaneExceeded {
+			first: self.trees.receipt(first)?,
+			first_receipt: self.receipt(first)?.clone(),
+			last: self.trees.receipt(last)?,
+			last_receipt: self.receipt(last)?.clone(),
+		})
 	}
 
 	fn parts(&mut self) {

@@ -41,8 +41,8 @@ pub struct Reviewer {
 	pub stake: Balance,
 	/// The block since which it has had all of that at stake.
 	pub since: BlockNumber,
-	/// In how many open reviews it has committed to a vote.
-	pub votes: u32,
+	/// In how many open reviews it has a seat.
+	pub seats: u32,
 	/// Whether it leaves when those are concluded.
 	pub leaving: bool,
 }
@@ -125,7 +125,7 @@ impl From<datanets::Reviewer> for Reviewer {
 			account: value.account.0,
 			stake: value.stake,
 			since: value.since,
-			votes: value.votes,
+			seats: value.seats,
 			leaving: value.leaving,
 		}
 	}

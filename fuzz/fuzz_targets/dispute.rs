@@ -6,8 +6,9 @@ use codec::Decode;
 use libfuzzer_sys::fuzz_target;
 use openledger_primitives::{
 	algorithm,
-	dispute::{AdapterFact, AuditAnswer, ChainFacts, ChannelFact, Dispute, ReportFacts},
+	dispute::{AdapterFact, AuditAnswer, ChainFacts, ChannelFact, Dispute, ReportFacts, Source},
 	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
+	voucher::acknowledge,
 	AccountId, AdapterId, BaseModelId, ChannelId, Commitment, ContributionId, DatanetId,
 	EpochIndex, Generation, Hash, Lane, Payee, Rate, Receipt, ReceiptLeaf, Terms,
 };
@@ -37,8 +38,16 @@ impl ChainFacts for Chain {
 			_ => ChannelFact::NeverOpened,
 		}
 	}
-	fn lane_receipts(&self, _: ChannelId, _: Generation, _: Lane) -> Option<Hash> {
-		Some(Hash::repeat_byte(5))
+	fn source(
+		&self,
+		_: &AccountId,
+		_: EpochIndex,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Source> {
+		let is_used = (generation, lane) == (0, 0);
+		Some(is_used.then(|| earned(channel)).unwrap_or_default())
 	}
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
 		(base == 0).then_some(RATE)
@@ -69,9 +78,19 @@ impl ChainFacts for Chain {
 	}
 }
 
-/// Five receipts, two of them of the bare base model.
-static HONEST: LazyLock<ReportFacts> = LazyLock::new(|| {
-	let receipts: Vec<Receipt> = (0..5u32)
+/// What the first lane of a channel earned: the price of its receipts, all acknowledged.
+fn earned(channel: ChannelId) -> Source {
+	let receipts = RECEIPTS.iter().filter(|receipt| receipt.channel == channel);
+	receipts.fold(Source::default(), |source, receipt| Source {
+		licence: source.licence + receipt.licence,
+		total: source.total + receipt.licence,
+		receipts: acknowledge(source.receipts, receipt.digest()),
+	})
+}
+
+/// Five receipts, three on one channel and two on another, two of them of the bare base model.
+static RECEIPTS: LazyLock<Vec<Receipt>> = LazyLock::new(|| {
+	(0..5u32)
 		.map(|at| {
 			let adapter = (at % 3 != 0).then_some(2);
 			let mut licence = RATE;
@@ -81,10 +100,10 @@ static HONEST: LazyLock<ReportFacts> = LazyLock::new(|| {
 			let (tokens_in, tokens_out) = (100 + at, 50 * at);
 			Receipt {
 				genesis: Hash::repeat_byte(1),
-				channel: u64::from(at % 2),
+				channel: u64::from(at / 3),
 				generation: 0,
 				lane: 0,
-				sequence: at,
+				sequence: at % 3,
 				base: 0,
 				adapter,
 				tokens_in,
@@ -105,7 +124,12 @@ static HONEST: LazyLock<ReportFacts> = LazyLock::new(|| {
 				attribution: Hash::repeat_byte(8),
 			}
 		})
-		.collect();
+		.collect()
+});
+
+/// The report of those receipts.
+static HONEST: LazyLock<ReportFacts> = LazyLock::new(|| {
+	let receipts = &*RECEIPTS;
 	let leaves: Vec<ReceiptLeaf> = receipts
 		.iter()
 		.map(|receipt| ReceiptLeaf {

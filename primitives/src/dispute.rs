@@ -19,10 +19,12 @@
 //! | [`FalseSpan`](Dispute::FalseSpan) | a quotation that is not in the record it names |
 //! | [`NotAcknowledged`](Dispute::NotAcknowledged) | the payer acknowledged another receipt in its place, or none there |
 //! | [`NotRedeemed`](Dispute::NotRedeemed) | what was redeemed went to the receipts that the payer acknowledged |
+//! | [`LaneExceeded`](Dispute::LaneExceeded) | a lane's receipts count more than the lane earned in the epoch |
 //! | [`Unexplained`](Dispute::Unexplained) | one who reports in a provider's place has not all receipts |
 //!
 //! Sums that do not add up need no dispute: no such leaf can be opened or settled. A part that is
-//! missing makes others too large, since the sum is fixed.
+//! missing makes others too large, since the sum is fixed; so does a receipt that is missing, since the
+//! chain knows what each lane earned.
 
 use crate::{
 	content_hash,
@@ -212,8 +214,9 @@ pub enum Dispute {
 		/// Why it is false.
 		evidence: SpanEvidence,
 	},
-	/// The lane's payer acknowledged another receipt in this one's place; or it is further ahead of
-	/// those acknowledged than the next, where no money can have come from.
+	/// The lane's payer had acknowledged another receipt in this one's place when a voucher was last
+	/// redeemed in the epoch; or it is further ahead of those acknowledged than the next, where no money
+	/// can have come from.
 	#[codec(index = 9)]
 	NotAcknowledged {
 		/// The receipt's leaf.
@@ -221,7 +224,7 @@ pub enum Dispute {
 		/// The receipt.
 		receipt: Receipt,
 		/// Digests of all receipts acknowledged on the lane in this generation, from the first to
-		/// that of the voucher redeemed last.
+		/// that of the voucher redeemed last in the epoch.
 		acknowledged: BoundedVec<Hash, ConstU32<MAX_ACKNOWLEDGED>>,
 	},
 	/// A part names a receipt that is not in the receipts tree.
@@ -240,8 +243,8 @@ pub enum Dispute {
 		/// Parts of this receipt, in their order.
 		parts: BoundedVec<Opened<PartLeaf>, ConstU32<MAX_PARTS>>,
 	},
-	/// More was counted of a receipt that the payer has not acknowledged than was redeemed on its
-	/// lane beyond those that it has.
+	/// More was counted of a receipt that the payer had not acknowledged by then than was redeemed on its
+	/// lane beyond those that it had.
 	#[codec(index = 12)]
 	NotRedeemed {
 		/// The receipt's leaf.
@@ -249,7 +252,7 @@ pub enum Dispute {
 		/// The receipt.
 		receipt: Receipt,
 		/// All receipts acknowledged on the lane in this generation, from the first to that of the
-		/// voucher redeemed last.
+		/// voucher redeemed last in the epoch.
 		acknowledged: BoundedVec<Receipt, ConstU32<MAX_SHOWN>>,
 	},
 	/// Another than the provider reported money that it cannot explain, which only the provider may:
@@ -258,6 +261,20 @@ pub enum Dispute {
 	Unexplained {
 		/// A leaf with the zero hash.
 		leaf: Opened<ReceiptLeaf>,
+	},
+	/// The leaves from one of a lane's receipts to another count more than was redeemed on the lane in the
+	/// epoch. In an honest report the receipts of a lane stand side by side, in their sequence, so
+	/// there are no others between them. Leaves that do not stand in sequence are a fault as well.
+	#[codec(index = 14)]
+	LaneExceeded {
+		/// The leaf that stands first.
+		first: Opened<ReceiptLeaf>,
+		/// Its receipt.
+		first_receipt: Receipt,
+		/// The leaf that stands last; it may be the same.
+		last: Opened<ReceiptLeaf>,
+		/// Its receipt, of the same lane.
+		last_receipt: Receipt,
 	},
 }
 
@@ -345,6 +362,15 @@ pub enum Fault {
 	/// One who reported in a provider's place had not all receipts.
 	#[codec(index = 22)]
 	Unexplained,
+	/// The payouts were never settled, though there was time enough.
+	#[codec(index = 23)]
+	Unsettled,
+	/// More was counted of a lane's receipts than was redeemed on it in the epoch.
+	#[codec(index = 24)]
+	LaneExceeded,
+	/// A lane's receipts do not stand in their sequence.
+	#[codec(index = 25)]
+	LaneDisordered,
 }
 
 /// Why a dispute proves nothing.
@@ -425,6 +451,33 @@ pub struct AdapterFact {
 	pub index: Hash,
 }
 
+/// What a provider redeemed of one lane in one epoch. All zero where it redeemed nothing.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+pub struct Source {
+	/// Licence money redeemed in the epoch, in units.
+	#[cfg_attr(feature = "std", serde(with = "crate::amount_as_string"))]
+	pub licence: Balance,
+	/// Licence money redeemed on the lane in its generation by the epoch's last redemption, that of
+	/// earlier epochs included, in units.
+	#[cfg_attr(feature = "std", serde(with = "crate::amount_as_string"))]
+	pub total: Balance,
+	/// Accumulator over the receipts that were acknowledged by then.
+	pub receipts: Hash,
+}
+
 /// What disputes are checked against.
 pub trait ChainFacts {
 	/// Genesis hash of the chain.
@@ -433,16 +486,15 @@ pub trait ChainFacts {
 	/// What is known of a channel.
 	fn channel(&self, channel: ChannelId) -> ChannelFact;
 
-	/// Accumulator of the voucher that was redeemed last on a lane; `None` if nothing was redeemed
-	/// on it in this generation.
-	fn lane_receipts(&self, channel: ChannelId, generation: Generation, lane: Lane)
-		-> Option<Hash>;
-
-	/// Licence money that was redeemed on a lane in this generation, in units; `None` if nothing was,
-	/// or if it is not known.
-	fn lane_licence(&self, _: ChannelId, _: Generation, _: Lane) -> Option<Balance> {
-		None
-	}
+	/// What `provider` redeemed of a lane in `epoch`; `None` if the chain kept no account of lanes then.
+	fn source(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Source>;
 
 	/// A base model's licence rate; `None` if there is no such model.
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate>;
@@ -549,7 +601,8 @@ impl Dispute {
 				acknowledged,
 			} => {
 				opened(leaf, receipt, report)?;
-				is_all_acknowledged(acknowledged.iter().copied(), receipt, chain)?;
+				let source = source_of(receipt, report, chain)?;
+				related(fold(acknowledged.iter().copied()) == source.receipts)?;
 				let at = usize::try_from(receipt.sequence).map_err(|_| NotProven::Overflow)?;
 				let wrong = match acknowledged.get(at) {
 					Some(digest) => *digest != leaf.leaf.receipt,
@@ -564,18 +617,22 @@ impl Dispute {
 				acknowledged,
 			} => {
 				opened(leaf, receipt, report)?;
-				is_all_acknowledged(acknowledged.iter().map(Receipt::digest), receipt, chain)?;
+				let source = source_of(receipt, report, chain)?;
+				related(fold(acknowledged.iter().map(Receipt::digest)) == source.receipts)?;
 				let at = usize::try_from(receipt.sequence).map_err(|_| NotProven::Overflow)?;
-				let redeemed = chain
-					.lane_licence(receipt.channel, receipt.generation, receipt.lane)
-					.ok_or(NotProven::Unknown)?;
 				let theirs = acknowledged
 					.iter()
 					.try_fold(0u128, |sum, receipt| sum.checked_add(receipt.licence))
 					.ok_or(NotProven::Overflow)?;
-				let left = redeemed.saturating_sub(theirs);
+				let left = source.total.saturating_sub(theirs);
 				(at >= acknowledged.len() && leaf.leaf.paid > left).then_some(Fault::NotRedeemed)
 			}
+			Self::LaneExceeded {
+				first,
+				first_receipt,
+				last,
+				last_receipt,
+			} => lane_fault((first, first_receipt), (last, last_receipt), report, chain)?,
 		};
 		proven.ok_or(NotProven::Holds)
 	}
@@ -750,17 +807,47 @@ fn data_exceeded(
 	Ok((sum > data).then_some(Fault::DataExceeded))
 }
 
-/// Checks that `digests` are all that the payer of the receipt's lane had acknowledged when a voucher
-/// was last redeemed on it.
-fn is_all_acknowledged(
-	digests: impl Iterator<Item = Hash>,
+/// The accumulator over receipts with these digests.
+fn fold(digests: impl Iterator<Item = Hash>) -> Hash {
+	digests.fold(Hash::zero(), acknowledge)
+}
+
+/// What the receipt's lane earned in the report's epoch.
+fn source_of(
 	receipt: &Receipt,
+	report: &ReportFacts,
 	chain: &impl ChainFacts,
-) -> Result<(), NotProven> {
-	let last = chain
-		.lane_receipts(receipt.channel, receipt.generation, receipt.lane)
-		.ok_or(NotProven::Unknown)?;
-	related(digests.fold(Hash::zero(), acknowledge) == last)
+) -> Result<Source, NotProven> {
+	let Receipt {
+		channel,
+		generation,
+		lane,
+		..
+	} = *receipt;
+	chain
+		.source(&report.provider, report.epoch, channel, generation, lane)
+		.ok_or(NotProven::Unknown)
+}
+
+/// What is wrong between two leaves of one lane.
+fn lane_fault(
+	(first, first_receipt): (&Opened<ReceiptLeaf>, &Receipt),
+	(last, last_receipt): (&Opened<ReceiptLeaf>, &Receipt),
+	report: &ReportFacts,
+	chain: &impl ChainFacts,
+) -> Result<Option<Fault>, NotProven> {
+	let from = first.before(&report.receipts)?;
+	same_receipt(&first.leaf, first_receipt)?;
+	let to = end(last.before(&report.receipts)?, last.leaf.paid)?;
+	same_receipt(&last.leaf, last_receipt)?;
+	let lane_of = |receipt: &Receipt| (receipt.channel, receipt.generation, receipt.lane);
+	related(lane_of(first_receipt) == lane_of(last_receipt) && first.index <= last.index)?;
+	let source = source_of(first_receipt, report, chain)?;
+	if first.index < last.index && first_receipt.sequence >= last_receipt.sequence {
+		return Ok(Some(Fault::LaneDisordered));
+	}
+	let counted = to.checked_sub(from).ok_or(NotProven::Overflow)?;
+	Ok((counted > source.licence).then_some(Fault::LaneExceeded))
 }
 
 fn is_false_span(
@@ -873,9 +960,16 @@ impl ShownReceipt {
 			None => return Err(NotProven::Preimage),
 			Some(receipt) => {
 				same_receipt(&self.leaf.leaf, receipt)?;
+				let lane = (&self.leaf, receipt);
+				let exceeded = match lane_fault(lane, lane, report, chain) {
+					Ok(fault) => fault.is_some(),
+					// The chain kept no account of lanes then.
+					Err(NotProven::Unknown) => false,
+					Err(error) => return Err(error),
+				};
 				let faultless = receipt_fault(receipt, &report.provider, chain).is_none()
 					&& self.leaf.leaf.paid <= receipt.licence;
-				related(faultless)?;
+				related(faultless && !exceeded)?;
 			}
 		}
 		Ok(before)

@@ -46,7 +46,7 @@ pub use heartbeat::Heartbeat;
 pub use merkle::Commitment;
 pub use receipt::Receipt;
 pub use report::{PartLeaf, Payee, PayoutLeaf, ReceiptLeaf};
-pub use voucher::{SignedVoucher, Voucher};
+pub use voucher::{RedeemedLane, SignedVoucher, Voucher};
 
 /// A 32-byte hash.
 pub type Hash = sp_core::H256;

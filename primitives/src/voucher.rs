@@ -64,6 +64,21 @@ pub fn acknowledge(accumulator: Hash, receipt: Hash) -> Hash {
 	structured_hash(RECEIPTS_TAG, &(accumulator, receipt))
 }
 
+/// A lane after a redemption: where licence money came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RedeemedLane {
+	/// The channel.
+	pub channel: ChannelId,
+	/// The channel's generation.
+	pub generation: Generation,
+	/// The lane.
+	pub lane: Lane,
+	/// Licence money redeemed on the lane in this generation, in units.
+	pub licence: Balance,
+	/// Accumulator over the receipts acknowledged by the voucher.
+	pub receipts: Hash,
+}
+
 /// A voucher with its signature.
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,

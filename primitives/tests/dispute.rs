@@ -5,7 +5,8 @@ use openledger_primitives::{
 	content_hash,
 	dispute::{
 		audit_draw, AdapterFact, AuditAnswer, AuditTree, ChainFacts, ChannelFact, Dispute, Fault,
-		Leaf, NotProven, Opened, ReportFacts, ShownPart, ShownReceipt, SpanEvidence, AUDIT_LEAVES,
+		Leaf, NotProven, Opened, ReportFacts, ShownPart, ShownReceipt, Source, SpanEvidence,
+		AUDIT_LEAVES,
 	},
 	merkle::{self, Tree},
 	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
@@ -20,6 +21,11 @@ use std::collections::BTreeMap;
 const RECORD: &[u8] = b"Leeks are sliced before they are washed.";
 const ANSWER: &[u8] = b"First, leeks are sliced, then washed.";
 
+/// The epoch that is reported.
+const EPOCH: EpochIndex = 5;
+/// The lane that earned it, unless there are several.
+const LANE: Lane = 3;
+
 fn provider() -> AccountId {
 	[1; 32].into()
 }
@@ -28,8 +34,8 @@ fn provider() -> AccountId {
 /// channel 1 to another, channel 2 closed, contributions 0 to 4 of Datanet 0.
 #[derive(Clone, Default)]
 struct World {
-	lane: Option<Hash>,
-	licence: Balance,
+	/// What was redeemed of the lanes that were used; `None` before any account was kept.
+	sources: Option<BTreeMap<(ChannelId, Generation, Lane), Source>>,
 	reported: BTreeMap<EpochIndex, (AccountId, Commitment)>,
 }
 
@@ -62,18 +68,22 @@ impl ChainFacts for World {
 		}
 	}
 
-	fn lane_receipts(&self, channel: ChannelId, generation: Generation, _: Lane) -> Option<Hash> {
-		self.lane.filter(|_| channel == 0 && generation == 0)
-	}
-
-	fn lane_licence(
+	fn source(
 		&self,
+		who: &AccountId,
+		epoch: EpochIndex,
 		channel: ChannelId,
 		generation: Generation,
 		lane: Lane,
-	) -> Option<Balance> {
-		self.lane_receipts(channel, generation, lane)
-			.map(|_| self.licence)
+	) -> Option<Source> {
+		let sources = self.sources.as_ref()?;
+		let source = sources.get(&(channel, generation, lane));
+		Some(
+			source
+				.filter(|_| *who == provider() && epoch == EPOCH)
+				.copied()
+				.unwrap_or_default(),
+		)
 	}
 
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
@@ -168,7 +178,7 @@ fn receipt(sequence: u32, adapter: Option<AdapterId>, tokens_in: u32, tokens_out
 		genesis: world.genesis(),
 		channel: 0,
 		generation: 0,
-		lane: 3,
+		lane: LANE,
 		sequence,
 		base: 0,
 		adapter,
@@ -250,7 +260,7 @@ impl Book {
 	fn facts(&self) -> ReportFacts {
 		ReportFacts {
 			provider: provider(),
-			epoch: 5,
+			epoch: EPOCH,
 			reporter: provider(),
 			receipts: receipts_tree(&self.receipt_leaves).unwrap().commitment(),
 			parts: parts_tree(&self.parts).unwrap().commitment(),
@@ -263,12 +273,41 @@ impl Book {
 		dispute.check(&self.facts(), &self.world())
 	}
 
-	/// The chain after the payer acknowledged all receipts.
+	/// The chain after the payers acknowledged all receipts and paid what was counted of them; money that
+	/// is not explained came from a lane of its own.
 	fn world(&self) -> World {
+		let mut sources = BTreeMap::<_, Source>::new();
+		for (receipt, leaf) in self.receipts.iter().zip(&self.receipt_leaves) {
+			let lane = (receipt.channel, receipt.generation, receipt.lane);
+			let source = sources.entry(lane).or_default();
+			source.licence += leaf.paid;
+			source.total += receipt.licence;
+			source.receipts = acknowledge(source.receipts, receipt.digest());
+		}
 		World {
-			lane: Some(fold(&self.digests())),
-			licence: self.receipts.iter().map(|receipt| receipt.licence).sum(),
+			sources: Some(sources),
 			..World::default()
+		}
+	}
+
+	/// The digests of a lane's receipts.
+	fn acknowledged(&self, lane: Lane) -> Vec<Hash> {
+		self.of_lane(lane).iter().map(Receipt::digest).collect()
+	}
+
+	fn of_lane(&self, lane: Lane) -> Vec<Receipt> {
+		let mut receipts = self.receipts.clone();
+		receipts.retain(|receipt| receipt.lane == lane);
+		receipts
+	}
+
+	/// That the receipts from one to another count more than their lane earned.
+	fn lane_exceeded(&self, first: usize, last: usize) -> Dispute {
+		Dispute::LaneExceeded {
+			first: self.leaf(first),
+			first_receipt: self.receipts[first].clone(),
+			last: self.leaf(last),
+			last_receipt: self.receipts[last].clone(),
 		}
 	}
 
@@ -358,13 +397,16 @@ impl Book {
 			all.push(Dispute::NotAcknowledged {
 				leaf: leaf.clone(),
 				receipt: receipt.clone(),
-				acknowledged: self.digests().try_into().unwrap(),
+				acknowledged: self.acknowledged(receipt.lane).try_into().unwrap(),
 			});
 			all.push(Dispute::NotRedeemed {
 				leaf: leaf.clone(),
 				receipt: receipt.clone(),
-				acknowledged: self.receipts.clone().try_into().unwrap(),
+				acknowledged: self.of_lane(receipt.lane).try_into().unwrap(),
 			});
+			for last in 0..self.receipts.len() {
+				all.push(self.lane_exceeded(index, last));
+			}
 			all.push(self.data_exceeded(index));
 			let record = |index: u32| {
 				let leaf = [RECORD, b"another", b"short"][index as usize];
@@ -504,6 +546,20 @@ fn terms() -> impl Strategy<Value = Terms> {
 	})
 }
 
+/// Spreads the receipts over lanes, as a worker lists them: those of a lane side by side, in sequence.
+fn spread(book: &mut Book, lanes: &[bool]) {
+	let (mut lane, mut sequence) = (0, 0);
+	for index in 0..book.receipts.len() {
+		if lanes.get(index) == Some(&true) {
+			(lane, sequence) = (lane + 1, 0);
+		}
+		book.forge(index, |receipt| {
+			(receipt.lane, receipt.sequence) = (lane, sequence)
+		});
+		sequence += 1;
+	}
+}
+
 fn asked() -> impl Strategy<Value = Asked> {
 	let weights = prop::collection::vec(0u64..1_000, 0..5);
 	(
@@ -522,10 +578,12 @@ proptest! {
 		asked in prop::collection::vec(asked(), 1..5),
 		unexplained in prop::option::of(1u128..1_000),
 		terms in terms(),
+		lanes in prop::collection::vec(any::<bool>(), 5),
 	) {
 		let total: u32 = asked.iter().map(|(_, i, o, p)| (i + o) * p).sum();
 		prop_assume!(total > 1_000);
-		let book = Book::honest(&asked, unexplained, terms);
+		let mut book = Book::honest(&asked, unexplained, terms);
+		spread(&mut book, &lanes);
 		for dispute in book.all_disputes() {
 			let verdict = book.check(dispute.clone());
 			prop_assert!(verdict.is_err(), "{verdict:?} {dispute:?}");
@@ -920,12 +978,14 @@ fn a_receipt_that_the_payer_did_not_acknowledge_should_be_found() {
 	let verdict = check(dispute(&forged, vec![]));
 	assert_eq!(verdict, Err(NotProven::Unrelated));
 	// Receipts after the last redeemed voucher cannot be judged yet.
-	let early = World {
-		lane: Some(Hash::zero()),
-		..World::default()
-	};
+	let mut early = book.world();
+	let sources = early.sources.as_mut().unwrap();
+	sources.get_mut(&(0, 0, LANE)).unwrap().receipts = Hash::zero();
 	let verdict = dispute(&forged, vec![]).check(&forged.facts(), &early);
 	assert_eq!(verdict, Err(NotProven::Holds));
+	// Nor can those of epochs of whose lanes the chain kept no account.
+	let verdict = dispute(&forged, vec![]).check(&forged.facts(), &World::default());
+	assert_eq!(verdict, Err(NotProven::Unknown));
 }
 
 #[test]
@@ -966,11 +1026,13 @@ fn receipts_that_nobody_asked_for_should_not_get_the_money_of_those_that_were() 
 	let acknowledged = &book.receipts[..3];
 	let redeemed: Balance = acknowledged.iter().map(|receipt| receipt.licence).sum();
 	let half = book.receipts[3].licence / 2;
-	let world = World {
-		lane: Some(fold(&book.digests()[..3])),
+	let mut world = book.world();
+	let source = Source {
 		licence: redeemed + half,
-		..World::default()
+		total: redeemed + half,
+		receipts: fold(&book.digests()[..3]),
 	};
+	world.sources = Some([((0, 0, LANE), source)].into());
 	let check = |sequence: u32, paid: Balance| {
 		let mut forged = book.clone();
 		forged.forge(3, |receipt| receipt.sequence = sequence);
@@ -1012,4 +1074,89 @@ fn only_the_provider_should_report_money_that_it_cannot_explain() {
 	assert_eq!(check(4, another.clone()), Ok(Fault::Unexplained));
 	assert_eq!(check(3, another), Err(NotProven::Holds));
 	assert_eq!(check(4, provider()), Err(NotProven::Holds));
+}
+
+#[test]
+fn a_pot_should_not_be_paid_to_receipts_of_a_lane_that_did_not_earn_it() {
+	type Change = fn(&mut Receipt);
+	let elsewhere: [Change; 3] = [
+		|receipt| receipt.lane = 60_000,
+		|receipt| receipt.generation = 999,
+		// A channel that is closed, whosever it was.
+		|receipt| receipt.channel = 2,
+	];
+	let book = Book::usual();
+	let world = book.world();
+	for change in elsewhere {
+		let mut forged = book.clone();
+		forged.forge(1, change);
+		let check = |dispute: Dispute| dispute.check(&forged.facts(), &world);
+		let verdict = check(forged.lane_exceeded(1, 1));
+		assert_eq!(verdict, Ok(Fault::LaneExceeded));
+		let verdict = check(Dispute::WrongReceipt {
+			leaf: forged.leaf(1),
+			receipt: forged.receipts[1].clone(),
+		});
+		assert_eq!(
+			verdict,
+			Err(NotProven::Holds),
+			"nothing else is wrong with it"
+		);
+		// And an audit that draws it is not passed.
+		let seeds = (0..=255).map(Hash::repeat_byte);
+		for seed in seeds {
+			let answer = forged.answer(seed);
+			let drawn = answer.receipts.iter().any(|shown| shown.leaf.index == 1)
+				|| answer.parts.iter().any(|shown| shown.of.leaf.index == 1);
+			let verdict = answer.check(seed, &forged.facts(), &world);
+			assert_eq!(verdict.is_err(), drawn);
+		}
+	}
+}
+
+#[test]
+fn receipts_that_their_payer_acknowledged_should_get_no_more_than_it_paid() {
+	// A friend of the provider acknowledged receipts that cost as much as there is, and paid one unit.
+	let mut book = Book::usual();
+	book.forge(2, |receipt| (receipt.lane, receipt.sequence) = (9, 0));
+	book.forge(3, |receipt| (receipt.lane, receipt.sequence) = (9, 1));
+	let mut world = book.world();
+	let source = world.sources.as_mut().unwrap().get_mut(&(0, 0, 9)).unwrap();
+	let paid = source.licence;
+	source.licence = 1;
+	let check =
+		|world: &World, first, last| book.lane_exceeded(first, last).check(&book.facts(), world);
+	assert_eq!(check(&world, 2, 3), Ok(Fault::LaneExceeded));
+	assert_eq!(check(&world, 0, 1), Err(NotProven::Holds));
+	let source = world.sources.as_mut().unwrap().get_mut(&(0, 0, 9)).unwrap();
+	// Each alone is within what the lane earned.
+	source.licence = paid - 1;
+	assert_eq!(check(&world, 2, 2), Err(NotProven::Holds));
+	assert_eq!(check(&world, 3, 3), Err(NotProven::Holds));
+	assert_eq!(check(&world, 2, 3), Ok(Fault::LaneExceeded));
+	// Both have to be of the lane, in their order.
+	assert_eq!(check(&world, 1, 3), Err(NotProven::Unrelated));
+	assert_eq!(check(&world, 3, 2), Err(NotProven::Unrelated));
+	assert_eq!(check(&World::default(), 2, 3), Err(NotProven::Unknown));
+}
+
+#[test]
+fn receipts_should_not_hide_between_those_of_other_lanes_nor_share_a_place_on_theirs() {
+	let mut book = Book::usual();
+	let world = book.world();
+	// Two made-up receipts in the place of the one that runs when the epoch ends.
+	book.forge(3, |receipt| receipt.sequence = 2);
+	let check = |first, last| book.lane_exceeded(first, last).check(&book.facts(), &world);
+	assert_eq!(check(2, 3), Ok(Fault::LaneDisordered));
+	assert_eq!(check(1, 3), Err(NotProven::Holds));
+
+	// The lane's receipts around one of a lane that earned nothing.
+	let mut book = Book::usual();
+	book.forge(1, |receipt| receipt.lane = 4);
+	let verdict = book.lane_exceeded(0, 2).check(&book.facts(), &{
+		let mut world = book.world();
+		world.sources.as_mut().unwrap().remove(&(0, 0, 4));
+		world
+	});
+	assert_eq!(verdict, Ok(Fault::LaneExceeded));
 }

@@ -8,4 +8,5 @@ pub type SingleBlockMigrations = (
 	pallet_models::migrations::V1<Runtime>,
 	pallet_models::migrations::V2<Runtime>,
 	pallet_attribution::migrations::V0ToV1<Runtime>,
+	pallet_attribution::migrations::V1ToV2<Runtime>,
 );

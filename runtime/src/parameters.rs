@@ -80,6 +80,10 @@ pub mod governed {
 		/// Blocks in which an audit is to be answered.
 		#[codec(index = 9)]
 		pub static AuditPeriod: BlockNumber = HOURS;
+
+		/// What who demands an audit puts on hold for whoever answers it, in units of 10⁻¹⁸ OPEN.
+		#[codec(index = 10)]
+		pub static DemandDeposit: Balance = OPEN;
 	}
 
 	/// What payers and providers are held to; see `pallet-channels` and `pallet-providers`.

@@ -31,6 +31,9 @@ const PROVIDER: Sr25519Keyring = Eve;
 const HOT_KEY: Sr25519Keyring = FerdieStash;
 const PAYER: Sr25519Keyring = Ferdie;
 const WATCHER: Sr25519Keyring = Alice;
+const FRIEND: Sr25519Keyring = Sr25519Keyring::AliceStash;
+/// What a friend paid, in a test where there is one.
+const FRIENDS: u128 = OPEN / 1_000;
 /// What the payer paid in licence money, and what is left of it after the cut.
 const LICENCE: u128 = OPEN;
 const NET: u128 = OPEN / 100 * 95;
@@ -79,6 +82,11 @@ fn receipt() -> Receipt {
 /// A market in which the provider has redeemed one voucher for one answer, in an epoch that is over.
 /// Every report is audited.
 fn market() {
+	market_with(false);
+}
+
+/// The same; with `friend`, a friend of the provider has paid it [`FRIENDS`] on channel 1.
+fn market_with(friend: bool) {
 	go_to_block(1);
 	let every = attribution::Parameters::AuditRate(attribution::AuditRate, Some(PARTS));
 	assert_ok!(Governance::set(
@@ -163,7 +171,24 @@ fn market() {
 		valid_until: System::block_number() + 10,
 	};
 	let signature = PAYER.sign(voucher.digest().as_bytes()).into();
-	let vouchers = vec![SignedVoucher { voucher, signature }];
+	let mut vouchers = vec![SignedVoucher { voucher, signature }];
+	if friend {
+		assert_ok!(Channels::open(signed(FRIEND), provider.clone(), OPEN, None));
+		let voucher = Voucher {
+			genesis: System::block_hash(0),
+			channel: 1,
+			generation: 0,
+			lane: 0,
+			amount: FRIENDS,
+			licence: FRIENDS,
+			tokens: 1,
+			receipts: Hash::repeat_byte(0x12),
+			quote: 1,
+			valid_until: System::block_number() + 10,
+		};
+		let signature = FRIEND.sign(voucher.digest().as_bytes()).into();
+		vouchers.push(SignedVoucher { voucher, signature });
+	}
 	assert_ok!(Channels::redeem(
 		signed(HOT_KEY),
 		vouchers.try_into().unwrap()
@@ -171,7 +196,11 @@ fn market() {
 	let epoch = Attribution::epoch();
 	go_to_block(epoch.start + epoch.length);
 	let pot = Attribution::pot(provider, 0).unwrap();
-	assert_eq!((pot.licence, pot.net), (LICENCE, NET));
+	let friends = if friend { FRIENDS } else { 0 };
+	assert_eq!(
+		(pot.licence, pot.net),
+		(LICENCE + friends, NET + friends / 100 * 95)
+	);
 }
 
 /// A report of that epoch.
@@ -293,6 +322,8 @@ fn open<L: Leaf + Clone>(leaves: &[L], index: usize) -> Opened<L> {
 fn dispute(dispute: Dispute) -> sp_runtime::DispatchResult {
 	let provider = PROVIDER.to_account_id();
 	Attribution::dispute(signed(WATCHER), provider, 0, Box::new(dispute))
+		.map(|_| ())
+		.map_err(|error| error.error)
 }
 
 #[test]
@@ -371,10 +402,11 @@ fn an_honest_report_should_pass_its_audit_and_no_dispute_should_remove_it() {
 				acknowledged: vec![receipt.digest()].try_into().unwrap(),
 			},
 			Dispute::NotRedeemed {
-				leaf,
+				leaf: leaf.clone(),
 				receipt: receipt.clone(),
-				acknowledged: vec![receipt].try_into().unwrap(),
+				acknowledged: vec![receipt.clone()].try_into().unwrap(),
 			},
+			lane_exceeded(leaf, receipt),
 		] {
 			assert_noop!(dispute(kind), holds);
 		}
@@ -396,11 +428,15 @@ fn an_honest_report_should_pass_its_audit_and_no_dispute_should_remove_it() {
 #[test]
 fn receipts_that_the_payer_did_not_acknowledge_should_not_get_its_money() {
 	type Change = fn(&mut Receipt);
-	let changes: [Change; 3] = [
+	let changes: [Change; 6] = [
 		// Another answer in the place of the one that was paid, or beside it.
 		|receipt| receipt.response = Hash::zero(),
 		|receipt| receipt.sequence = 1,
 		|receipt| receipt.sequence = 2,
+		// One of a lane or a generation that nobody used.
+		|receipt| receipt.lane = 7,
+		|receipt| receipt.lane = 60_000,
+		|receipt| receipt.generation = 1,
 	];
 	for change in changes {
 		chain_from_preset("development").execute_with(|| {
@@ -415,14 +451,80 @@ fn receipts_that_the_payer_did_not_acknowledge_should_not_get_its_money() {
 				acknowledged: vec![receipt().digest()].try_into().unwrap(),
 			};
 			let not_redeemed = Dispute::NotRedeemed {
-				leaf,
-				receipt: given,
+				leaf: leaf.clone(),
+				receipt: given.clone(),
 				acknowledged: vec![receipt()].try_into().unwrap(),
 			};
-			let removed = dispute(not_acknowledged).or_else(|_| dispute(not_redeemed));
+			let removed = dispute(not_acknowledged)
+				.or_else(|_| dispute(not_redeemed))
+				.or_else(|_| dispute(lane_exceeded(leaf, given)));
 			assert_ok!(removed);
 			let report = Attribution::report_of(PROVIDER.to_account_id(), 0);
 			assert_eq!(report, None);
+			check_invariants();
+		});
+	}
+}
+
+fn lane_exceeded(leaf: Opened<ReceiptLeaf>, receipt: Receipt) -> Dispute {
+	Dispute::LaneExceeded {
+		first: leaf.clone(),
+		first_receipt: receipt.clone(),
+		last: leaf,
+		last_receipt: receipt,
+	}
+}
+
+#[test]
+fn a_pot_should_not_be_paid_to_receipts_of_a_lane_that_did_not_earn_it() {
+	for is_closed in [false, true] {
+		chain_from_preset("development").execute_with(|| {
+			market_with(true);
+			let provider = PROVIDER.to_account_id();
+			let pot = Attribution::pot(provider.clone(), 0).unwrap();
+			if is_closed {
+				assert_ok!(Channels::thaw(signed(FRIEND), 1));
+				go_to_block(System::block_number() + 14_400 * 2);
+				assert_ok!(Channels::close(signed(FRIEND), 1));
+			}
+			// An answer that nobody asked for, of a base model that is the provider's, for all there is.
+			let receipt = Receipt {
+				channel: 1,
+				adapter: None,
+				tokens_in: 0,
+				tokens_out: 1_001,
+				licence: pot.licence,
+				algorithm: algorithm::EQUAL_1,
+				index: Hash::zero(),
+				..receipt()
+			};
+			let leaf = ReceiptLeaf {
+				receipt: receipt.digest(),
+				paid: pot.licence,
+			};
+			let earning = Earning {
+				paid: pot.licence,
+				base: Some(0),
+				adapter: None,
+			};
+			let parts = parts(pot.licence, pot.net, &[earning], &Terms::default()).unwrap();
+			let payouts = payouts(&parts).unwrap();
+			assert_ok!(Attribution::report(
+				signed(HOT_KEY),
+				0,
+				tree(&[leaf]).commitment(),
+				tree(&parts).commitment(),
+				tree(&payouts).commitment(),
+			));
+			let opened = open(&[leaf], 0);
+			let holds = pallet_attribution::Error::<Runtime>::ReportHolds;
+			let wrong = Dispute::WrongReceipt {
+				leaf: opened.clone(),
+				receipt: receipt.clone(),
+			};
+			assert_noop!(dispute(wrong), holds);
+			assert_ok!(dispute(lane_exceeded(opened, receipt)));
+			assert_eq!(Attribution::report_of(provider, 0), None);
 			check_invariants();
 		});
 	}

@@ -250,11 +250,11 @@ async fn show(
 			short(&reviewer.account),
 			plain(reviewer.stake),
 			reviewer.since.to_string(),
-			reviewer.votes.to_string(),
+			reviewer.seats.to_string(),
 			if reviewer.leaving { "leaving" } else { "" }.to_owned(),
 		]
 	});
-	let heading = ["reviewer", "stake OPEN", "since block", "open votes", ""];
+	let heading = ["reviewer", "stake OPEN", "since block", "open seats", ""];
 	let mut human = table(&heading, rows);
 	let mut review = None;
 	if let Some(id) = contribution {

@@ -2,9 +2,9 @@
 
 use crate::CliError;
 use openledger_client::reports::Published;
-use openledger_client::{types, Chain};
+use openledger_client::{types, Chain, LaneOf};
 use openledger_primitives::{
-	dispute::{AdapterFact, ChainFacts, ChannelFact},
+	dispute::{AdapterFact, ChainFacts, ChannelFact, Source},
 	AccountId, AdapterId, BaseModelId, ChannelId, Commitment, ContributionId, DatanetId,
 	EpochIndex, Generation, Hash, Lane, Payee, Rate,
 };
@@ -18,13 +18,21 @@ pub struct Known {
 	bases: HashMap<BaseModelId, Rate>,
 	adapters: HashMap<AdapterId, types::Adapter>,
 	contributions: HashMap<(DatanetId, ContributionId), types::Contribution>,
+	sources: Option<HashMap<LaneOf, Source>>,
 }
 
 impl Known {
-	/// Asks the chain for everything that `published` mentions.
-	pub async fn gather(chain: &Chain, published: &Published) -> Result<Self, CliError> {
+	/// Asks the chain for everything that `published`, a report by `provider` on `epoch`, mentions.
+	pub async fn gather(
+		chain: &Chain,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		published: &Published,
+	) -> Result<Self, CliError> {
+		let sources = chain.sources(provider, epoch).await?;
 		let mut known = Self {
 			genesis: chain.genesis(),
+			sources: sources.map(|sources| sources.into_iter().collect()),
 			..Self::default()
 		};
 		let next = chain.next_channel().await?;
@@ -125,9 +133,16 @@ impl ChainFacts for Known {
 		fact.unwrap_or(ChannelFact::Closed)
 	}
 
-	fn lane_receipts(&self, _: ChannelId, _: Generation, _: Lane) -> Option<Hash> {
-		// Only a payer knows which receipts it acknowledged.
-		None
+	fn source(
+		&self,
+		_: &AccountId,
+		_: EpochIndex,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Source> {
+		let source = self.sources.as_ref()?.get(&(channel, generation, lane));
+		Some(source.copied().unwrap_or_default())
 	}
 
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {

@@ -41,6 +41,13 @@ pub enum Verdict {
 	Unchecked(String),
 }
 
+impl Verdict {
+	/// Whether there was nothing that could not be checked.
+	pub fn is_whole(&self) -> bool {
+		!matches!(self, Self::Unchecked(_) | Self::Good { withheld: 1.. })
+	}
+}
+
 /// Reports of the last `epochs` epochs that may still be disputed.
 pub async fn disputable(
 	chain: &Chain,
@@ -105,7 +112,7 @@ async fn verdict(
 		payouts: report.payouts,
 		terms,
 	};
-	let known = Known::gather(chain, &published).await?;
+	let known = Known::gather(chain, &provider.account, epoch, &published).await?;
 	let searched = tokio::task::spawn_blocking(move || {
 		let found = find(&published, &facts, &known, FINDINGS)?;
 		let missing = published

@@ -34,9 +34,8 @@ pub trait BenchmarkHelper {
 	/// and, where the runtime has as many, for another adapter, base model and Datanet.
 	fn contributor(number: u32) -> Payee;
 
-	/// A new channel that pays `provider`, on whose first lane `receipts` were acknowledged in its first
-	/// generation, when a voucher was last redeemed.
-	fn channel(provider: &AccountId, receipts: Hash) -> ChannelId;
+	/// A new channel that pays `provider`, with as much to read about it as there can be.
+	fn channel(provider: &AccountId) -> ChannelId;
 
 	/// Has every report audited from now on.
 	fn audit_all();
@@ -123,6 +122,68 @@ fn disproved<T: Config>() -> AccountId {
 	let removed = Removed { times: 1, since: 0 };
 	Disproved::<T>::insert(&provider, EPOCH, removed);
 	provider
+}
+
+/// Puts `amount` units on hold of `who`'s money, which it is given.
+fn hold<T: Config>(reason: HoldReason, who: &AccountId, amount: Balance) {
+	T::Currency::mint_into(who, 2 * amount + OPEN)
+		.and_then(|_| T::Currency::hold(&reason.into(), who, amount))
+		.expect("it was given the money");
+}
+
+/// An audit that somebody demanded of the provider's report, and the deposit for it. Says who.
+fn demand<T: Config>(provider: &AccountId) -> AccountId {
+	let by: AccountId = account("watcher", 0, 0);
+	let deposit = T::DemandDeposit::get();
+	hold::<T>(HoldReason::Demand, &by, deposit);
+	let demand = Demand {
+		by: by.clone(),
+		deposit,
+		drawn_at: NOW,
+		answered: false,
+	};
+	Demands::<T>::insert(provider, EPOCH, demand);
+	by
+}
+
+/// Notes that somebody demanded an audit of the provider's report, which it has passed.
+fn put_answered<T: Config>(provider: &AccountId) {
+	let demand = Demand {
+		by: account("watcher", 0, 0),
+		deposit: 0,
+		drawn_at: NOW,
+		answered: true,
+	};
+	Demands::<T>::insert(provider, EPOCH, demand);
+}
+
+/// A report by the provider itself, against a deposit since its bond does not answer for its pots.
+fn report_with_deposit<T: Config>(provider: &AccountId) -> Report {
+	hold::<T>(HoldReason::Report, provider, OPEN);
+	Report {
+		deposit: OPEN,
+		..open_report::<T>(provider)
+	}
+}
+
+/// Has the provider more at risk than its bond answers for, and gives its hot key the deposit that it
+/// needs to report. Says how much that is.
+fn uncover<T: Config>(provider: &AccountId, hot_key: &AccountId) -> Balance {
+	put_pot::<T>(provider);
+	AtRisk::<T>::insert(provider, 1_000_000 * BOND);
+	let deposit = T::ReporterDeposit::get().max(NET);
+	T::Currency::mint_into(hot_key, 2 * deposit)
+		.expect("benchmarks hand out less than there can be");
+	deposit
+}
+
+fn assert_reported<T: Config>(provider: &AccountId, hot_key: &AccountId, deposit: Balance) {
+	let report = Reports::<T>::get(provider, EPOCH).expect("it was reported");
+	assert_eq!((&report.reporter, report.deposit), (hot_key, deposit));
+	let held = T::Currency::balance_on_hold(&HoldReason::Report.into(), hot_key);
+	assert_eq!(held, deposit);
+	let listed = ToDraw::<T>::get(NOW + T::AuditDelay::get());
+	assert_eq!(listed.len() as u32, T::MaxReports::get());
 }
 
 fn assert_removed<T: Config>(provider: &AccountId, by: &AccountId) {
@@ -238,6 +299,23 @@ fn adapter_of(payee: &Payee) -> AdapterId {
 	}
 }
 
+/// A channel that pays `provider`, whose first lane earned all of the epoch's money and acknowledged
+/// `receipts`.
+fn channel<T: Config>(provider: &AccountId, receipts: Hash) -> ChannelId {
+	let channel = T::BenchmarkHelper::channel(provider);
+	put_source::<T>(provider, channel, receipts);
+	channel
+}
+
+fn put_source<T: Config>(provider: &AccountId, channel: ChannelId, receipts: Hash) {
+	let source = Source {
+		licence: LICENCE,
+		total: LICENCE,
+		receipts,
+	};
+	Sources::<T>::insert((provider, EPOCH), (channel, 0, 0), source);
+}
+
 /// A receipt of an answer by the adapter that contributor `number` contributed to, on a channel of its
 /// own. Nothing is wrong with it.
 fn receipt<T: Config>(provider: &AccountId, number: u32) -> Receipt {
@@ -249,7 +327,7 @@ fn receipt<T: Config>(provider: &AccountId, number: u32) -> Receipt {
 	let tokens_out = 1_000_000;
 	Receipt {
 		genesis: facts.genesis(),
-		channel: T::BenchmarkHelper::channel(provider, Hash::zero()),
+		channel: channel::<T>(provider, Hash::zero()),
 		generation: 0,
 		lane: 0,
 		sequence: number,
@@ -453,27 +531,32 @@ mod benchmarks {
 		assert_eq!(TermsOf::<T>::get(TERMS + 1), Some(T::Terms::get()));
 	}
 
-	/// By the hot key, as the last of as many reports as a block may have.
+	/// By the hot key, against a deposit since the bond does not answer for the pots; as the last of as
+	/// many reports as a block may have.
 	#[benchmark]
 	fn report() {
 		begin::<T>(1);
 		let (provider, hot_key) = T::BenchmarkHelper::provider(BOND);
-		put_pot::<T>(&provider);
+		let deposit = uncover::<T>(&provider, &hot_key);
 		fill_draws::<T>();
 		let [receipts, parts, payouts] = commitments();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(hot_key), EPOCH, receipts, parts, payouts);
+		_(
+			RawOrigin::Signed(hot_key.clone()),
+			EPOCH,
+			receipts,
+			parts,
+			payouts,
+		);
 
-		let made = Reports::<T>::get(&provider, EPOCH).expect("it was reported");
-		assert_eq!((made.reporter, made.payouts), (provider, payouts));
-		let drawn = ToDraw::<T>::get(NOW + T::AuditDelay::get());
-		assert_eq!(drawn.len() as u32, T::MaxReports::get());
+		assert_reported::<T>(&provider, &hot_key, deposit);
 	}
 
 	/// The last `l` payouts of as deep a tree as there may be, whose number needs padding at each level.
 	/// Each payee is a contributor of another adapter, which has the longest lineage; the report was made
-	/// by another than the provider, after one that was proven wrong, and its deposit is given back.
+	/// by another than the provider, after one that was proven wrong, and its deposit is given back; an
+	/// audit was demanded of it.
 	#[benchmark]
 	fn settle(l: Linear<1, MAX_SETTLE>) {
 		begin::<T>(1);
@@ -488,9 +571,8 @@ mod benchmarks {
 		let nodes = leaves.iter().map(PayoutLeaf::node).collect();
 		let (payouts, proof) = climb(count - l, count, nodes);
 		let reporter: AccountId = account("reporter", 0, 0);
-		T::Currency::mint_into(&reporter, 10 * OPEN)
-			.and_then(|_| T::Currency::hold(&HoldReason::Report.into(), &reporter, OPEN))
-			.expect("it has the money");
+		hold::<T>(HoldReason::Report, &reporter, OPEN);
+		put_answered::<T>(&provider);
 		let made = Report {
 			payouts,
 			reporter: reporter.clone(),
@@ -524,6 +606,7 @@ mod benchmarks {
 			let account = T::Payees::account_of(&leaf.payee).expect("it can be paid");
 			assert_eq!(Credits::<T>::get(&account), OPEN);
 		}
+		assert!(!Demands::<T>::contains_key(&provider, EPOCH));
 	}
 
 	/// For an account that does not exist.
@@ -541,7 +624,8 @@ mod benchmarks {
 		assert!(!Credits::<T>::contains_key(&beneficiary));
 	}
 
-	/// From `r` reports by different providers, all of which are drawn.
+	/// From `r` reports by different providers, all of which are drawn; of each an audit was demanded
+	/// before.
 	#[benchmark]
 	fn draw_audits(r: Linear<0, MAX_REPORTS>) {
 		begin::<T>(1);
@@ -550,6 +634,7 @@ mod benchmarks {
 		let providers: Vec<AccountId> = (0..r).map(|index| account("provider", index, 0)).collect();
 		for provider in &providers {
 			Reports::<T>::insert(provider, EPOCH, open_report::<T>(provider));
+			put_answered::<T>(provider);
 		}
 		let listed: Vec<_> = providers.iter().map(|who| (who.clone(), EPOCH)).collect();
 		if r > 0 {
@@ -570,23 +655,19 @@ mod benchmarks {
 		}
 	}
 
-	/// By another than the provider, against a deposit, of an epoch that the provider did not report in
-	/// time; as the last of as many reports as a block may have.
+	/// By the hot key, since more is looked up for it than for others, against a deposit as for
+	/// [report]; as the last of as many reports as a block may have.
 	#[benchmark]
 	fn report_for() {
-		begin::<T>(T::ReportDeadline::get() + 1);
-		let (provider, _) = T::BenchmarkHelper::provider(BOND);
-		put_pot::<T>(&provider);
+		begin::<T>(1);
+		let (provider, hot_key) = T::BenchmarkHelper::provider(BOND);
+		let deposit = uncover::<T>(&provider, &hot_key);
 		fill_draws::<T>();
 		let [receipts, parts, payouts] = commitments();
-		let deposit = T::ReporterDeposit::get().max(NET);
-		let reporter: AccountId = whitelisted_caller();
-		T::Currency::mint_into(&reporter, 2 * deposit)
-			.expect("benchmarks hand out less than there can be");
 
 		#[extrinsic_call]
 		_(
-			RawOrigin::Signed(reporter.clone()),
+			RawOrigin::Signed(hot_key.clone()),
 			provider.clone(),
 			EPOCH,
 			receipts,
@@ -594,16 +675,14 @@ mod benchmarks {
 			payouts,
 		);
 
-		let made = Reports::<T>::get(&provider, EPOCH).expect("it was reported");
-		assert_eq!((&made.reporter, made.deposit), (&reporter, deposit));
-		let held = T::Currency::balance_on_hold(&HoldReason::Report.into(), &reporter);
-		assert_eq!(held, deposit);
+		assert_reported::<T>(&provider, &hot_key, deposit);
 	}
 
 	/// A dispute that shows `b` bytes of digests, each of which is hashed on its own; no other kind has
 	/// as much to do for a byte, but for opened leaves, which are [weighed](openings) apart. With it, the
 	/// lookup of a payee, since another kind is about one. The reporter is a provider with a report that
-	/// was proven wrong before, and is slashed and jailed.
+	/// was proven wrong before; its deposit and its bond are slashed, and it is jailed. An audit was
+	/// demanded, and its deposit is given back.
 	#[benchmark]
 	fn dispute(b: Linear<0, MAX_DIGESTS>) {
 		begin::<T>(1);
@@ -611,7 +690,7 @@ mod benchmarks {
 		let acknowledged: Vec<_> = (0..b / 32).map(numbered).collect();
 		let last = acknowledged.iter().copied().fold(Hash::zero(), acknowledge);
 		let receipt = Receipt {
-			channel: T::BenchmarkHelper::channel(&provider, last),
+			channel: channel::<T>(&provider, last),
 			sequence: u32::MAX,
 			..super::receipt::<T>(&provider, 0)
 		};
@@ -619,9 +698,10 @@ mod benchmarks {
 		let receipts = HighTree::new(vec![leaf.node()]);
 		let made = Report {
 			receipts: receipts.commitment,
-			..open_report::<T>(&provider)
+			..report_with_deposit::<T>(&provider)
 		};
 		Reports::<T>::insert(&provider, EPOCH, made);
+		demand::<T>(&provider);
 		let call = Call::<T>::dispute {
 			provider: provider.clone(),
 			epoch: EPOCH,
@@ -683,7 +763,8 @@ mod benchmarks {
 		assert_eq!(shown, o);
 	}
 
-	/// With leaves of different payees, adapters and channels in trees of the greatest depth.
+	/// With leaves of different payees, adapters and channels in trees of the greatest depth; somebody
+	/// demanded the audit.
 	#[benchmark]
 	fn answer_audit() {
 		begin::<T>(1);
@@ -697,11 +778,12 @@ mod benchmarks {
 			missed: false,
 		});
 		Reports::<T>::insert(&provider, EPOCH, made);
-		let caller = whitelisted_caller();
+		demand::<T>(&provider);
+		let caller: AccountId = whitelisted_caller();
 
 		#[extrinsic_call]
 		_(
-			RawOrigin::Signed(caller),
+			RawOrigin::Signed(caller.clone()),
 			provider.clone(),
 			EPOCH,
 			Box::new(answer),
@@ -709,10 +791,11 @@ mod benchmarks {
 
 		let made = Reports::<T>::get(&provider, EPOCH).expect("it passed");
 		assert_eq!(made.audit, None);
+		assert_eq!(Credits::<T>::get(&caller), T::DemandDeposit::get());
 	}
 
-	/// For the second time, of a provider with a report that was proven wrong before, which is slashed and
-	/// jailed.
+	/// Of a provider with a report that was proven wrong before, whose deposit and bond are slashed and
+	/// which is jailed; somebody demanded the audit.
 	#[benchmark]
 	fn fail_audit() {
 		begin::<T>(1);
@@ -723,32 +806,88 @@ mod benchmarks {
 				due: NOW - 1,
 				missed: true,
 			}),
-			..open_report::<T>(&provider)
+			..report_with_deposit::<T>(&provider)
 		};
 		Reports::<T>::insert(&provider, EPOCH, made);
+		let watcher = demand::<T>(&provider);
 		let caller: AccountId = whitelisted_caller();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(caller.clone()), provider.clone(), EPOCH);
+		_(RawOrigin::Signed(caller), provider.clone(), EPOCH);
 
-		assert_removed::<T>(&provider, &caller);
+		assert_removed::<T>(&provider, &watcher);
 	}
 
-	/// Of a pot whose report was proven wrong.
+	/// Of a report, settled in part, that the provider made against a deposit, after one that was proven
+	/// wrong; an audit was demanded of it. Where nothing is settled, or nothing was reported, it is as
+	/// [fail_audit], or has less to do.
 	#[benchmark]
 	fn forfeit() {
-		begin::<T>(2 * T::ReportDeadline::get() + 1);
+		begin::<T>(1);
 		let provider = disproved::<T>();
-		put_pot::<T>(&provider);
+		let made = Report {
+			open_at: 1,
+			settled: 1,
+			paid: OPEN,
+			..report_with_deposit::<T>(&provider)
+		};
+		Reports::<T>::insert(&provider, EPOCH, made);
+		put_answered::<T>(&provider);
 		let caller = whitelisted_caller();
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller), provider.clone(), EPOCH);
 
-		let made = Reports::<T>::get(&provider, EPOCH).expect("the chain reported it");
-		assert_eq!(made.paid, NET);
-		assert_eq!(Credits::<T>::get(T::Treasury::get()), NET);
+		let made = Reports::<T>::get(&provider, EPOCH).expect("it stays");
+		assert_eq!((made.settled, made.paid), (MAX_LEAVES, NET));
+		// The rest, and the deposit.
+		assert_eq!(Credits::<T>::get(T::Treasury::get()), NET - OPEN + OPEN);
 		assert!(!Disproved::<T>::contains_key(&provider, EPOCH));
+		assert!(!Demands::<T>::contains_key(&provider, EPOCH));
+	}
+
+	/// As the last of as many reports as a block may draw audits from.
+	#[benchmark]
+	fn demand_audit() {
+		begin::<T>(1);
+		let provider = disproved::<T>();
+		Reports::<T>::insert(&provider, EPOCH, open_report::<T>(&provider));
+		fill_draws::<T>();
+		let watcher: AccountId = account("watcher", 0, 0);
+		let deposit = T::DemandDeposit::get();
+		T::Currency::mint_into(&watcher, 2 * deposit + OPEN)
+			.expect("benchmarks hand out less than there can be");
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(watcher.clone()), provider.clone(), EPOCH);
+
+		let demand = Demands::<T>::get(&provider, EPOCH).expect("it was demanded");
+		assert_eq!((&demand.by, demand.deposit), (&watcher, deposit));
+		let held = T::Currency::balance_on_hold(&HoldReason::Demand.into(), &watcher);
+		assert_eq!(held, deposit);
+	}
+
+	/// Of a pot with more sources than that.
+	#[benchmark]
+	fn sweep(s: Linear<1, MAX_SWEEP>) {
+		begin::<T>(1);
+		let (provider, _) = T::BenchmarkHelper::provider(BOND);
+		let made = open_report::<T>(&provider);
+		let made = Report {
+			settled: made.payouts.count,
+			paid: made.payouts.sum,
+			..made
+		};
+		Reports::<T>::insert(&provider, EPOCH, made);
+		for channel in 0..=s {
+			put_source::<T>(&provider, channel.into(), Hash::zero());
+		}
+		let caller = whitelisted_caller();
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller), provider.clone(), EPOCH, s);
+
+		assert_eq!(Sources::<T>::iter_key_prefix((provider, EPOCH)).count(), 1);
 	}
 
 	impl_benchmark_test_suite!(

@@ -58,6 +58,7 @@ impl<T: Config> Pallet<T> {
 			.check(audit.seed, &facts, &T::Facts::default())
 			.map_err(Self::refusal)?;
 		Reports::<T>::insert(&provider, epoch, report);
+		Self::pay_answer(&who, &provider, epoch);
 		Self::deposit_event(Event::AuditPassed {
 			provider,
 			epoch,
@@ -75,7 +76,7 @@ impl<T: Config> Pallet<T> {
 		let audit = report.audit.as_mut().ok_or(Error::<T>::NoAudit)?;
 		let now = T::BlockNumberProvider::current_block_number();
 		ensure!(now > audit.due, Error::<T>::AuditNotDue);
-		if audit.missed || report.reporter != provider {
+		if audit.missed || report.reporter != provider || report.deposit > 0 {
 			Self::remove_report(who, provider, epoch, report, Fault::AuditFailed);
 			return Ok(());
 		}
@@ -94,12 +95,65 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	pub(crate) fn do_forfeit(provider: AccountId, epoch: EpochIndex) -> DispatchResult {
-		let pot = Pots::<T>::get(&provider, epoch).ok_or(Error::<T>::NoPot)?;
+	pub(crate) fn do_forfeit(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+	) -> DispatchResult {
+		match Reports::<T>::get(&provider, epoch) {
+			Some(report) => Self::forfeit_unsettled(who, provider, epoch, report),
+			None => Self::forfeit_unreported(provider, epoch),
+		}
+	}
+
+	/// Ends a report that could have been settled long ago: its payouts may be such that nobody can.
+	fn forfeit_unsettled(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		mut report: Report,
+	) -> DispatchResult {
 		ensure!(
-			!Reports::<T>::contains_key(&provider, epoch),
+			report.settled < report.payouts.count,
 			Error::<T>::AlreadyReported
 		);
+		ensure!(report.audit.is_none(), Error::<T>::AuditOpen);
+		let epochs = T::ReportDeadline::get().saturating_mul(2);
+		let patience = T::EpochLength::get().saturating_mul(epochs);
+		ensure!(
+			T::BlockNumberProvider::current_block_number()
+				> report.open_at.saturating_add(patience),
+			Error::<T>::TooEarlyToForfeit
+		);
+		if report.settled == 0 {
+			Self::remove_report(who, provider, epoch, report, Fault::Unsettled);
+			return Ok(());
+		}
+		// Who was paid keeps it, so the pot cannot be reported again.
+		let deposit = Self::keep(Self::slash_deposit(&mut report));
+		let amount = report.payouts.sum.defensive_saturating_sub(report.paid);
+		report.settled = report.payouts.count;
+		report.paid = report.payouts.sum;
+		if report.reporter == provider {
+			T::Penalty::jail(&provider);
+		}
+		Reports::<T>::insert(&provider, epoch, report);
+		Self::end_demand(&provider, epoch);
+		Disproved::<T>::remove(&provider, epoch);
+		Self::credit_to(&T::Treasury::get(), amount);
+		Self::credit_to(&T::Treasury::get(), deposit);
+		Totals::<T>::mutate(|totals| add(&mut totals.settled, amount));
+		Self::secure(&provider, amount);
+		Self::deposit_event(Event::Forfeited {
+			provider,
+			epoch,
+			amount,
+		});
+		Ok(())
+	}
+
+	fn forfeit_unreported(provider: AccountId, epoch: EpochIndex) -> DispatchResult {
+		let pot = Pots::<T>::get(&provider, epoch).ok_or(Error::<T>::NoPot)?;
 		let since = Disproved::<T>::get(&provider, epoch).map_or(epoch, |removed| removed.since);
 		ensure!(
 			Self::epochs_since(since) > T::ReportDeadline::get().saturating_mul(2),
@@ -165,15 +219,16 @@ impl<T: Config> Pallet<T> {
 		let mut count: u32 = 0;
 		for (provider, epoch) in ToDraw::<T>::take(now) {
 			count = count.saturating_add(1);
+			let is_demanded = Self::is_demanded(&provider, epoch, now);
 			// It may have been removed, or removed and made anew, since.
 			let Some(mut report) = Reports::<T>::get(&provider, epoch).filter(|report| {
-				report.reported_at.checked_add(T::AuditDelay::get()) == Some(now)
-					&& report.audit.is_none()
+				let is_new = report.reported_at.checked_add(T::AuditDelay::get()) == Some(now);
+				(is_new || is_demanded) && report.audit.is_none()
 			}) else {
 				continue;
 			};
 			let seed = structured_hash(SEED_TAG, &(entropy, &provider, epoch));
-			if !is_drawn(&seed, T::AuditRate::get()) {
+			if !is_demanded && !is_drawn(&seed, T::AuditRate::get()) {
 				continue;
 			}
 			let due = now.saturating_add(T::AuditPeriod::get());
@@ -198,7 +253,7 @@ impl<T: Config> Pallet<T> {
 		by: AccountId,
 		provider: AccountId,
 		epoch: EpochIndex,
-		report: Report,
+		mut report: Report,
 		fault: Fault,
 	) {
 		Reports::<T>::remove(&provider, epoch);
@@ -210,22 +265,24 @@ impl<T: Config> Pallet<T> {
 				since,
 			});
 		});
-		let penalty = if report.reporter == provider {
+		let deposit = report.deposit;
+		let mut penalty = Self::slash_deposit(&mut report);
+		if report.reporter == provider {
 			let by_value = scale(
 				report.payouts.sum,
 				T::SlashFactor::get().into(),
 				PARTS.into(),
 			)
-			.unwrap_or(Balance::MAX);
-			let slashed = T::Penalty::slash(&provider, by_value.max(T::MinSlash::get()));
+			.unwrap_or(Balance::MAX)
+			.max(T::MinSlash::get());
+			let slashed = T::Penalty::slash(&provider, by_value.saturating_sub(deposit));
+			penalty = penalty.merge(slashed);
 			T::Penalty::jail(&provider);
-			slashed
-		} else {
-			let reason = HoldReason::Report.into();
-			if T::Currency::balance_on_hold(&reason, &report.reporter) < report.deposit {
-				defensive!("the deposit of a report is not on hold");
-			}
-			T::Currency::slash(&reason, &report.reporter, report.deposit).0
+		}
+		// Without the demand there had been no audit to miss.
+		let by = match Self::end_demand(&provider, epoch) {
+			Some(demand) if fault == Fault::AuditFailed => demand.by,
+			_ => by,
 		};
 		let slashed = penalty.peek();
 		let share = part(slashed, T::DisputerShare::get()).unwrap_or_default();
@@ -246,6 +303,19 @@ impl<T: Config> Pallet<T> {
 			slashed,
 			reward,
 		});
+	}
+
+	/// Takes what the reporter has on hold for a report.
+	fn slash_deposit(report: &mut Report) -> CreditOf<T> {
+		let deposit = core::mem::take(&mut report.deposit);
+		if deposit == 0 {
+			return CreditOf::<T>::zero();
+		}
+		let reason = HoldReason::Report.into();
+		if T::Currency::balance_on_hold(&reason, &report.reporter) < deposit {
+			defensive!("the deposit of a report is not on hold");
+		}
+		T::Currency::slash(&reason, &report.reporter, deposit).0
 	}
 
 	/// What disputes and audits of a report are judged by.
@@ -285,6 +355,7 @@ pub(crate) fn further_openings(dispute: &Dispute) -> u32 {
 		| Dispute::WrongPart { .. }
 		| Dispute::DuplicatePart { .. }
 		| Dispute::Misplaced { .. }
+		| Dispute::LaneExceeded { .. }
 		| Dispute::FalseSpan {
 			evidence: SpanEvidence::Record(_),
 			..

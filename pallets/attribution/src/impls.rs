@@ -9,6 +9,7 @@ use frame::traits::{
 use openledger_primitives::{
 	fees::split_redemption,
 	merkle::{verify_range, MAX_LEAVES},
+	RedeemedLane,
 };
 
 /// The fewest blocks in an epoch.
@@ -21,12 +22,18 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Shares out one redemption: burns and pays the treasury the protocol's cut, pays `provider` the
-	/// rest of `compute`, and puts the rest of `licence` into its pot of the epoch. Cannot fail.
+	/// rest of `compute`, and puts the rest of `licence` into its pot of the epoch, with a note of the
+	/// `lane` that it came from. Cannot fail.
 	///
 	/// What the provider or the treasury cannot take, because it would stay below the least balance,
 	/// is credited to it. What not even the pallet's account can take is burnt: that happens only
 	/// where genesis left it without the least balance.
-	pub fn collect(provider: &AccountId, compute: CreditOf<T>, licence: CreditOf<T>) {
+	pub fn collect(
+		provider: &AccountId,
+		lane: &RedeemedLane,
+		compute: CreditOf<T>,
+		licence: CreditOf<T>,
+	) {
 		let epoch = CurrentEpoch::<T>::get();
 		let (gross_compute, gross_licence) = (compute.peek(), licence.peek());
 		// Terms in force are valid, so this takes no other way than the first.
@@ -66,6 +73,7 @@ impl<T: Config> Pallet<T> {
 				add(&mut pot.licence, gross_licence);
 				add(&mut pot.net, split.pot);
 			});
+			Self::book_source(provider, epoch.index, lane, gross_licence);
 		}
 		if split.pot > 0 {
 			AtRisk::<T>::mutate(provider, |at_risk| add(at_risk, split.pot));
@@ -198,20 +206,49 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		// Anyone can name a provider's account as a hot key, which must not keep it from its own pot.
 		let provider = if Pots::<T>::contains_key(&who, epoch) {
-			who
+			who.clone()
 		} else {
-			T::Providers::provider_of_hot_key(&who).unwrap_or(who)
+			T::Providers::provider_of_hot_key(&who).unwrap_or_else(|| who.clone())
 		};
 		let pot = Self::pot_to_report(&provider, epoch)?;
-		let reporter = provider.clone();
-		Self::put_report(
-			provider,
-			epoch,
-			pot,
-			reporter,
-			0,
-			[receipts, parts, payouts],
-		)
+		Self::report_as_provider(who, provider, epoch, pot, [receipts, parts, payouts])
+	}
+
+	/// Stores the report of the provider itself or its hot key. It needs a deposit where there is no bond
+	/// that answers for it; the hot key then reports for itself, with its own money.
+	fn report_as_provider(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		pot: Pot,
+		commitments: [Commitment; 3],
+	) -> DispatchResult {
+		let is_covered =
+			!Disproved::<T>::contains_key(&provider, epoch) && T::Penalty::covers(&provider);
+		if is_covered {
+			let reporter = provider.clone();
+			return Self::put_report(provider, epoch, pot, reporter, 0, commitments);
+		}
+		Self::report_with_deposit(who, provider, epoch, pot, commitments)
+	}
+
+	/// Stores a report that `who` puts up a deposit for.
+	fn report_with_deposit(
+		who: AccountId,
+		provider: AccountId,
+		epoch: EpochIndex,
+		pot: Pot,
+		commitments: [Commitment; 3],
+	) -> DispatchResult {
+		// There is nothing to lose in a pot without money.
+		let deposit = match pot.net {
+			0 => 0,
+			net => T::ReporterDeposit::get().max(net),
+		};
+		if deposit > 0 {
+			T::Currency::hold(&HoldReason::Report.into(), &who, deposit)?;
+		}
+		Self::put_report(provider, epoch, pot, who, deposit, commitments)
 	}
 
 	pub(crate) fn do_report_for(
@@ -227,23 +264,14 @@ impl<T: Config> Pallet<T> {
 		let is_provider =
 			who == provider || T::Providers::provider_of_hot_key(&who).as_ref() == Some(&provider);
 		if is_provider {
-			let reporter = provider.clone();
-			return Self::put_report(provider, epoch, pot, reporter, 0, commitments);
+			return Self::report_as_provider(who, provider, epoch, pot, commitments);
 		}
 		ensure!(
 			Disproved::<T>::contains_key(&provider, epoch)
 				|| Self::epochs_since(epoch) > T::ReportDeadline::get(),
 			Error::<T>::ProviderMayReport
 		);
-		// There is nothing to lose in a pot without money.
-		let deposit = match pot.net {
-			0 => 0,
-			net => T::ReporterDeposit::get().max(net),
-		};
-		if deposit > 0 {
-			T::Currency::hold(&HoldReason::Report.into(), &who, deposit)?;
-		}
-		Self::put_report(provider, epoch, pot, who, deposit, commitments)
+		Self::report_with_deposit(who, provider, epoch, pot, commitments)
 	}
 
 	/// Epochs that have begun after `epoch`.
@@ -406,6 +434,7 @@ impl<T: Config> Pallet<T> {
 		let is_settled = report.settled == report.payouts.count;
 		if is_settled {
 			Self::return_deposit(&mut report);
+			Self::end_demand(&provider, epoch);
 			Disproved::<T>::remove(&provider, epoch);
 		}
 		Reports::<T>::insert(&provider, epoch, report);

@@ -7,6 +7,7 @@
 //! - **Epoch**: a stretch of blocks. Licence money redeemed in it is shared out together.
 //! - **Terms**: the governed shares. An epoch has one version of them from its first block to its last.
 //! - **Pot**: one provider's licence money of one epoch.
+//! - **Source**: a lane that a part of the pot was redeemed from, and how much that was.
 //! - **Report**: that provider's commitment to who is owed what of the pot.
 //! - **Dispute**: a proof that a report is wrong. It is checked at once, and nobody decides anything.
 //! - **Audit**: a draw of leaves that a reporter has to open, so that it cannot keep them to itself.
@@ -35,12 +36,19 @@
 //!   treasury.
 //! - [`Dispute::check`](openledger_primitives::dispute::Dispute::check) is the whole judgement, and the
 //!   same function off chain. One who files a false dispute pays the fee.
+//! - The chain keeps the [sources](Sources) of each pot, so receipts can be counted only for what their
+//!   own lane earned: whoever makes up receipts can do so with its own money alone. When the pot is
+//!   settled, they are [swept](Call::sweep).
 //! - A report is drawn for an audit with the randomness of several blocks after it, so that one who
 //!   makes some of them, and knows what they will give, cannot choose when to report.
 //!   Leaves that nobody can open are of no use to a cheat that is drawn.
-//! - Who reports stands to lose no less than the pot: a provider its bond, another its deposit.
+//! - Leaves that are not published can be [demanded](Call::demand_audit): then the audit is certain,
+//!   and nothing is settled before it is passed.
+//! - Who reports stands to lose no less than the pot: a provider its bond, another its deposit. A
+//!   provider whose bond does not answer for its pots, or who was proven wrong, needs a deposit too,
+//!   and its hot key cannot put up the provider's own money for it.
 //! - A pot that nobody reports in time is [forfeited](Call::forfeit) to the treasury, by a report of the
-//!   chain's own, so that it cannot be reported again.
+//!   chain's own, so that it cannot be reported again. So is what nobody can settle.
 //! - Leaves are settled in order, which makes it impossible to settle one twice and needs no bitmap.
 //! - [`Pallet::collect`] cannot fail, since the channel has already let go of the money: what an
 //!   account cannot take is credited to it.
@@ -62,11 +70,13 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod demands;
 mod disputes;
 mod impls;
 pub mod migrations;
 #[cfg(test)]
 mod mock;
+mod sources;
 #[cfg(test)]
 mod tests;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
@@ -77,16 +87,17 @@ pub mod weights;
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
+pub use sources::{FREE_SWEEP, MAX_SWEEP};
 pub use types::*;
 pub use weights::WeightInfo;
 
 use alloc::boxed::Box;
 use frame::prelude::*;
 use openledger_primitives::{
-	dispute::{AuditAnswer, ChainFacts, Dispute, Fault},
+	dispute::{AuditAnswer, ChainFacts, Dispute, Fault, Source},
 	merkle::{Node, MAX_PROOF},
-	AccountId, Balance, BlockNumber, Commitment, EpochIndex, Hash, Payee, PayoutLeaf,
-	RedemptionSplit, Terms, TermsVersion,
+	AccountId, Balance, BlockNumber, ChannelId, Commitment, EpochIndex, Generation, Hash, Lane,
+	Payee, PayoutLeaf, RedemptionSplit, Terms, TermsVersion,
 };
 
 /// The pallet.
@@ -149,9 +160,12 @@ pub mod pallet {
 		/// Epochs after which a pot may be reported by anyone; after twice as many it is forfeited.
 		type ReportDeadline: Get<EpochIndex>;
 
-		/// The least that another than the provider puts on hold for a report, in units. It is never
+		/// The least that is put on hold for a report that no bond answers for, in units. It is never
 		/// less than the pot.
 		type ReporterDeposit: Get<Balance>;
+
+		/// What is put on hold for an audit that somebody demands, in units.
+		type DemandDeposit: Get<Balance>;
 
 		/// The least that a provider is slashed by, in units, if it has as much.
 		type MinSlash: Get<Balance>;
@@ -195,9 +209,12 @@ pub mod pallet {
 	/// Why money is on hold.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// For a report that another than the provider made.
+		/// For a report that no bond answers for.
 		#[codec(index = 0)]
 		Report,
+		/// For an audit that somebody demanded.
+		#[codec(index = 1)]
+		Demand,
 	}
 
 	/// The epoch in progress.
@@ -215,6 +232,23 @@ pub mod pallet {
 	pub type Pots<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, EpochIndex, Pot>;
 
+	/// The lanes that each pot came from: under provider and epoch, the channel, generation and lane.
+	/// Accounts are free to choose, hence the strong hash; the rest is counted. Each was paid for by a
+	/// redemption, and is removed once the pot is settled.
+	#[pallet::storage]
+	pub type Sources<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		(AccountId, EpochIndex),
+		Twox64Concat,
+		(ChannelId, Generation, Lane),
+		Source,
+	>;
+
+	/// The first epoch all of whose sources are known.
+	#[pallet::storage]
+	pub type SourcesSince<T: Config> = StorageValue<_, EpochIndex, ValueQuery>;
+
 	/// The reports, one for each pot at most; hashed as the pots are.
 	#[pallet::storage]
 	pub type Reports<T: Config> =
@@ -224,6 +258,11 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Disproved<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, EpochIndex, Removed>;
+
+	/// The audits that somebody demanded, of reports that are not settled; hashed as the pots are.
+	#[pallet::storage]
+	pub type Demands<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, EpochIndex, Demand>;
 
 	/// What of each provider's pots is not settled, in units; hashed as the pots are, and none is zero.
 	#[pallet::storage]
@@ -314,7 +353,7 @@ pub mod pallet {
 			parts: Commitment,
 			/// Who made it.
 			reporter: AccountId,
-			/// What it has on hold for it, in units; nothing if it is the provider.
+			/// What it has on hold for it, in units; nothing if a bond answers for it.
 			deposit: Balance,
 		},
 		/// A payout was credited.
@@ -379,7 +418,7 @@ pub mod pallet {
 			epoch: EpochIndex,
 			/// Who made it.
 			reporter: AccountId,
-			/// Who proved it.
+			/// Who proved it, or demanded the audit that was missed.
 			by: AccountId,
 			/// What was wrong.
 			fault: Fault,
@@ -426,7 +465,7 @@ pub mod pallet {
 			/// The new last block.
 			due: BlockNumber,
 		},
-		/// A pot that nobody reported was credited to the treasury.
+		/// What nobody reported of a pot, or settled of its report, was credited to the treasury.
 		#[codec(index = 12)]
 		Forfeited {
 			/// The provider.
@@ -435,6 +474,20 @@ pub mod pallet {
 			epoch: EpochIndex,
 			/// How much it was, in units.
 			amount: Balance,
+		},
+		/// Somebody demanded an audit of a report.
+		#[codec(index = 13)]
+		AuditDemanded {
+			/// The provider.
+			provider: AccountId,
+			/// The epoch.
+			epoch: EpochIndex,
+			/// Who demanded it.
+			by: AccountId,
+			/// What it has on hold for it, in units.
+			deposit: Balance,
+			/// The block in which the leaves are drawn.
+			drawn_at: BlockNumber,
 		},
 	}
 
@@ -525,9 +578,18 @@ pub mod pallet {
 		/// The audit may still be answered. Wait until its last block has passed.
 		#[codec(index = 25)]
 		AuditNotDue,
-		/// The pot may still be reported. Wait for twice the deadline.
+		/// The pot may still be reported, or its report settled. Wait for twice the deadline.
 		#[codec(index = 26)]
 		TooEarlyToForfeit,
+		/// An audit of this report was demanded before, and one is enough.
+		#[codec(index = 27)]
+		AlreadyDemanded,
+		/// The report is not settled, so it may yet be needed what its pot came from. Settle it first.
+		#[codec(index = 28)]
+		NotSettled,
+		/// No lanes are kept of this pot any more.
+		#[codec(index = 29)]
+		NothingToSweep,
 	}
 
 	#[pallet::hooks]
@@ -576,9 +638,12 @@ pub mod pallet {
 		/// the same after the cut. Where the cut took all, both are the empty commitment and the report
 		/// is settled at once.
 		///
+		/// Where the provider's bond does not cover what its pots hold, or a report of this epoch was
+		/// proven wrong before, the sender puts up a deposit as for [`Call::report_for`].
+		///
 		/// Fails with [`Error::EpochNotOver`], [`Error::NothingToReport`], [`Error::AlreadyReported`],
 		/// [`Error::LeafCountOutOfRange`], [`Error::ReceiptsDoNotMatch`], [`Error::PartsDoNotMatch`],
-		/// [`Error::PayoutsDoNotMatch`], [`Error::TooManyReports`].
+		/// [`Error::PayoutsDoNotMatch`], [`Error::TooManyReports`], or if the sender lacks the deposit.
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::report())]
 		pub fn report(
@@ -623,7 +688,8 @@ pub mod pallet {
 		/// Reports an epoch in a provider's place: because its report was proven wrong, or because it
 		/// has not reported for [`Config::ReportDeadline`] epochs. As much as the pot holds, and no less
 		/// than [`Config::ReporterDeposit`], is put on hold of the sender's money until the report is
-		/// settled, and slashed if it is proven wrong. The provider itself needs no deposit.
+		/// settled, and slashed if it is proven wrong. The provider itself, or its hot key, needs none
+		/// where it would need none for [`Call::report`].
 		///
 		/// Fails as [`Call::report`] does, with [`Error::ProviderMayReport`], or if the sender lacks the
 		/// deposit.
@@ -644,6 +710,7 @@ pub mod pallet {
 		/// Proves a report wrong. It is removed, its pot is open to be reported again, and who made it
 		/// is slashed: a provider by `max(MinSlash, pot × SlashFactor)` of its bond, as far as it goes,
 		/// and jailed; another by its deposit. A part of that is credited to the sender, the rest burnt.
+		/// A dispute that proves something costs no fee.
 		///
 		/// Fails with [`Error::NotReported`], [`Error::DisputeTooLate`], [`Error::InvalidOpening`],
 		/// [`Error::WrongPreimage`], [`Error::Unrelated`], [`Error::FactUnknown`],
@@ -658,12 +725,14 @@ pub mod pallet {
 			provider: AccountId,
 			epoch: EpochIndex,
 			dispute: Box<Dispute>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
-			Self::do_dispute(who, provider, epoch, &dispute)
+			Self::do_dispute(who, provider, epoch, &dispute)?;
+			Ok(Pays::No.into())
 		}
 
-		/// Opens the leaves that an audit drew. Anyone who has them may.
+		/// Opens the leaves that an audit drew. Anyone who has them may. Where somebody demanded the
+		/// audit, the sender is credited with the deposit.
 		///
 		/// Fails with [`Error::NotReported`], [`Error::NoAudit`], [`Error::InvalidOpening`],
 		/// [`Error::WrongPreimage`], [`Error::Unrelated`].
@@ -680,8 +749,9 @@ pub mod pallet {
 		}
 
 		/// States that an audit was not answered in time. The first time the provider is jailed and has
-		/// another [`Config::AuditPeriod`]; the second time, and where another than the provider
-		/// reported at once, the report is removed as one that is [disputed](Call::dispute).
+		/// another [`Config::AuditPeriod`]; the second time, and at once where there is a deposit for
+		/// the report, it is removed as one that is [disputed](Call::dispute). What a disputer gets is
+		/// then of who demanded the audit, if anyone did, else the sender's. It costs no fee.
 		///
 		/// Fails with [`Error::NotReported`], [`Error::NoAudit`], [`Error::AuditNotDue`].
 		#[pallet::call_index(6)]
@@ -690,25 +760,70 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			provider: AccountId,
 			epoch: EpochIndex,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
-			Self::do_fail_audit(who, provider, epoch)
+			Self::do_fail_audit(who, provider, epoch)?;
+			Ok(Pays::No.into())
 		}
 
-		/// Credits the treasury with a pot that nobody has reported for twice
-		/// [`Config::ReportDeadline`] epochs since it was earned, or since its last report was proven
-		/// wrong, and jails the provider.
+		/// Ends what nobody brought to its end in time, so that nothing is locked for ever:
 		///
-		/// Fails with [`Error::NoPot`], [`Error::AlreadyReported`], [`Error::TooEarlyToForfeit`].
+		/// - a pot that nobody has reported for twice [`Config::ReportDeadline`] epochs since it was
+		///   earned, or since its last report was proven wrong: the treasury is credited with it, and
+		///   the provider jailed;
+		/// - a report of which nothing is settled as long after it could be: it is removed as one that
+		///   is [disputed](Call::dispute);
+		/// - a report that is settled in part: the treasury is credited with the rest and the deposit.
+		///
+		/// Fails with [`Error::NoPot`], [`Error::AlreadyReported`], [`Error::AuditOpen`],
+		/// [`Error::TooEarlyToForfeit`].
 		#[pallet::call_index(7)]
-		#[pallet::weight(T::WeightInfo::forfeit())]
+		#[pallet::weight(T::WeightInfo::forfeit().max(T::WeightInfo::fail_audit()))]
 		pub fn forfeit(
 			origin: OriginFor<T>,
 			provider: AccountId,
 			epoch: EpochIndex,
 		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_forfeit(who, provider, epoch)
+		}
+
+		/// Demands that the leaves of a report be opened, as by an audit that is drawn: for watchers
+		/// from whom they are withheld. [`Config::DemandDeposit`] is put on hold of the sender's money
+		/// until it is answered, and is then of who answers. If it is not, the sender has it back and
+		/// gets what a disputer would. Once for each report.
+		///
+		/// Fails with [`Error::NotReported`], [`Error::DisputeTooLate`], [`Error::AuditOpen`],
+		/// [`Error::AlreadyDemanded`], [`Error::TooManyReports`], or if the sender lacks the deposit.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::demand_audit())]
+		pub fn demand_audit(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_demand_audit(who, provider, epoch)
+		}
+
+		/// Removes up to `limit` [sources](Sources) of a pot that is settled or forfeited, no more than
+		/// [`MAX_SWEEP`]. Anyone may do it, for no fee if there are `limit` of them and at least
+		/// [`FREE_SWEEP`].
+		///
+		/// Fails with [`Error::NotReported`], [`Error::NotSettled`], [`Error::NothingToSweep`].
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::sweep((*limit).min(MAX_SWEEP)))]
+		pub fn sweep(
+			origin: OriginFor<T>,
+			provider: AccountId,
+			epoch: EpochIndex,
+			limit: u32,
+		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
-			Self::do_forfeit(provider, epoch)
+			let removed = Self::do_sweep(provider, epoch, limit)?;
+			let is_free = removed == limit && removed >= FREE_SWEEP;
+			let pays = if is_free { Pays::No } else { Pays::Yes };
+			Ok((Some(T::WeightInfo::sweep(removed)), pays).into())
 		}
 	}
 
@@ -729,6 +844,18 @@ pub mod pallet {
 			Pots::<T>::get(provider, epoch)
 		}
 
+		/// What a provider redeemed of a lane in an epoch; all zero where that was nothing, and where its
+		/// pot is settled and swept; nothing for epochs before sources were kept.
+		pub fn source_of(
+			provider: AccountId,
+			epoch: EpochIndex,
+			channel: ChannelId,
+			generation: Generation,
+			lane: Lane,
+		) -> Option<Source> {
+			Self::source(&provider, epoch, channel, generation, lane)
+		}
+
 		/// A provider's report of an epoch. (`report` is the name of the call.)
 		pub fn report_of(provider: AccountId, epoch: EpochIndex) -> Option<Report> {
 			Reports::<T>::get(provider, epoch)
@@ -737,6 +864,11 @@ pub mod pallet {
 		/// What became of the reports of a pot, if any was proven wrong and it is not settled.
 		pub fn disproved(provider: AccountId, epoch: EpochIndex) -> Option<Removed> {
 			Disproved::<T>::get(provider, epoch)
+		}
+
+		/// The audit that somebody demanded of a report that is not settled.
+		pub fn demand(provider: AccountId, epoch: EpochIndex) -> Option<Demand> {
+			Demands::<T>::get(provider, epoch)
 		}
 
 		/// What of a provider's pots is not settled, in units.

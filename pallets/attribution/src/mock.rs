@@ -18,7 +18,7 @@ use openledger_primitives::{
 	merkle::Tree,
 	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
 	AdapterId, BaseModelId, ChannelId, ContributionId, DatanetId, Generation, Hash, Lane, PartLeaf,
-	PayoutLeaf, Rate, Receipt, ReceiptLeaf, OPEN,
+	PayoutLeaf, Rate, Receipt, ReceiptLeaf, RedeemedLane, OPEN,
 };
 
 #[frame_construct_runtime]
@@ -78,6 +78,7 @@ parameter_types! {
 	pub TreasuryAccount: AccountId = treasury();
 	pub storage ReportDeadline: EpochIndex = 4;
 	pub storage ReporterDeposit: Balance = 100 * OPEN;
+	pub storage DemandDeposit: Balance = OPEN;
 	pub storage MinSlash: Balance = 10 * OPEN;
 	pub storage SlashFactor: u32 = 2_000_000;
 	pub storage DisputerShare: u32 = 500_000;
@@ -95,8 +96,10 @@ parameter_types! {
 	pub storage Jailed: Vec<AccountId> = Vec::new();
 	/// An account that Eve has named as her hot key in place of her own.
 	pub storage EvesHotKey: Option<AccountId> = None;
-	/// The channels after the first two: whom they pay, and what was acknowledged on their lanes.
-	pub storage LaterChannels: Vec<(AccountId, Hash)> = Vec::new();
+	/// The channels after the first two: whom they pay, if they are open.
+	pub storage LaterChannels: Vec<Option<AccountId>> = Vec::new();
+	/// What was redeemed on each lane in all.
+	pub storage LaneTotals: Vec<((ChannelId, Lane), Balance)> = Vec::new();
 }
 
 /// Bob and Eve provide; their hot keys are theirs plus one.
@@ -129,13 +132,19 @@ impl PayeeInspect for Payees {
 
 /// Takes bonds out of the providers' own money.
 pub struct Penalty;
-impl ProviderPenalty<CreditOf<Test>> for Penalty {
+impl Penalty {
 	fn bond(provider: &AccountId) -> Balance {
 		match provider {
 			who if *who == bob() => BondOfBob::get(),
 			who if *who == eve() => BondOfEve::get(),
 			_ => 0,
 		}
+	}
+}
+
+impl ProviderPenalty<CreditOf<Test>> for Penalty {
+	fn covers(provider: &AccountId) -> bool {
+		Self::bond(provider) * 4 >= Attribution::at_risk(provider)
 	}
 
 	fn slash(provider: &AccountId, amount: Balance) -> CreditOf<Test> {
@@ -188,14 +197,23 @@ impl ChainFacts for Facts {
 		match channel {
 			0 => ChannelFact::Open { provider: bob() },
 			1 => ChannelFact::Open { provider: eve() },
-			_ => later_channel(channel).map_or(ChannelFact::NeverOpened, |(provider, _)| {
-				ChannelFact::Open { provider }
-			}),
+			_ => match later_channel(channel) {
+				None => ChannelFact::NeverOpened,
+				Some(None) => ChannelFact::Closed,
+				Some(Some(provider)) => ChannelFact::Open { provider },
+			},
 		}
 	}
 
-	fn lane_receipts(&self, channel: ChannelId, _: Generation, _: Lane) -> Option<Hash> {
-		later_channel(channel).map(|(_, receipts)| receipts)
+	fn source(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		channel: ChannelId,
+		generation: Generation,
+		lane: Lane,
+	) -> Option<Source> {
+		Attribution::source(provider, epoch, channel, generation, lane)
 	}
 
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
@@ -224,7 +242,7 @@ impl ChainFacts for Facts {
 	}
 }
 
-fn later_channel(channel: ChannelId) -> Option<(AccountId, Hash)> {
+fn later_channel(channel: ChannelId) -> Option<Option<AccountId>> {
 	let place = usize::try_from(channel.checked_sub(2)?).ok()?;
 	LaterChannels::get().get(place).cloned()
 }
@@ -252,6 +270,7 @@ impl Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type ReportDeadline = ReportDeadline;
 	type ReporterDeposit = ReporterDeposit;
+	type DemandDeposit = DemandDeposit;
 	type MinSlash = MinSlash;
 	type SlashFactor = SlashFactor;
 	type DisputerShare = DisputerShare;
@@ -284,11 +303,8 @@ impl BenchmarkHelper for Facts {
 		}
 	}
 
-	fn channel(provider: &AccountId, receipts: Hash) -> ChannelId {
-		let mut channels = LaterChannels::get();
-		channels.push((provider.clone(), receipts));
-		LaterChannels::set(&channels);
-		channels.len() as ChannelId + 1
+	fn channel(provider: &AccountId) -> ChannelId {
+		open_channel(provider)
 	}
 
 	fn audit_all() {
@@ -397,11 +413,53 @@ pub fn end_epoch() {
 	to_block(epoch.start + epoch.length);
 }
 
-/// Has Alice pay `provider` for an answer.
+/// Opens a channel to `provider`.
+pub fn open_channel(provider: &AccountId) -> ChannelId {
+	let mut channels = LaterChannels::get();
+	channels.push(Some(provider.clone()));
+	LaterChannels::set(&channels);
+	channels.len() as ChannelId + 1
+}
+
+/// Closes one of the channels after the first two.
+pub fn close_channel(channel: ChannelId) {
+	let mut channels = LaterChannels::get();
+	channels[channel as usize - 2] = None;
+	LaterChannels::set(&channels);
+}
+
+/// Has Alice pay `provider` for an answer, on the first lane of the first channel to it.
 pub fn collect(provider: &AccountId, compute: Balance, licence: Balance) {
-	let compute = withdraw(compute);
-	let licence = withdraw(licence);
-	Attribution::collect(provider, compute, licence);
+	let channel = ChannelId::from(*provider == eve());
+	collect_on(provider, channel, compute, licence, Hash::zero());
+}
+
+/// Has Alice pay `provider` on the first lane of a channel, and acknowledge `receipts`.
+pub fn collect_on(
+	provider: &AccountId,
+	channel: ChannelId,
+	compute: Balance,
+	licence: Balance,
+	receipts: Hash,
+) {
+	let mut totals = LaneTotals::get();
+	let place = match totals.iter().position(|(lane, _)| *lane == (channel, 0)) {
+		Some(place) => place,
+		None => {
+			totals.push(((channel, 0), 0));
+			totals.len() - 1
+		}
+	};
+	totals[place].1 += licence;
+	let lane = RedeemedLane {
+		channel,
+		generation: 0,
+		lane: 0,
+		licence: totals[place].1,
+		receipts,
+	};
+	LaneTotals::set(&totals);
+	Attribution::collect(provider, &lane, withdraw(compute), withdraw(licence));
 }
 
 fn withdraw(amount: Balance) -> CreditOf<Test> {
@@ -574,6 +632,17 @@ impl Book {
 		open(&self.leaves, index)
 	}
 
+	/// That its receipt counts for more than its lane earned.
+	pub fn lane_exceeded(&self) -> Dispute {
+		let (leaf, receipt) = (self.leaf(), self.receipt.clone().unwrap());
+		Dispute::LaneExceeded {
+			first: leaf.clone(),
+			first_receipt: receipt.clone(),
+			last: leaf,
+			last_receipt: receipt,
+		}
+	}
+
 	/// What it answers to an audit with `seed`.
 	pub fn answer(&self, seed: Hash) -> AuditAnswer {
 		let of = || ShownReceipt {
@@ -626,12 +695,19 @@ impl Book {
 
 	/// Disputes it as `who`.
 	pub fn dispute(&self, who: AccountId, dispute: Dispute) -> DispatchResult {
-		Attribution::dispute(
+		let done = Attribution::dispute(
 			signed(who),
 			self.provider.clone(),
 			self.epoch,
 			Box::new(dispute),
-		)
+		);
+		assert!(done.is_err() || done == Ok(Pays::No.into()));
+		done.map(drop).map_err(|error| error.error)
+	}
+
+	/// Demands its audit as `who`.
+	pub fn demand_audit(&self, who: AccountId) -> DispatchResult {
+		Attribution::demand_audit(signed(who), self.provider.clone(), self.epoch)
 	}
 
 	/// Answers its audit as `who`.

@@ -18,8 +18,12 @@ impl<T: Config> Pallet<T> {
 	///    be paid, the least balance.
 	/// 7. Every version of the terms up to the one in force is there and valid; no pot has another.
 	/// 8. What is at risk of a provider is what its reports have not paid of its pots; none is zero.
-	/// 9. Who reported in a provider's place has on hold what its reports say, for no settled one.
+	/// 9. Who reported has on hold what its reports say, for no settled one.
 	/// 10. A report with an audit to pass has paid nothing, nor has one that was removed.
+	/// 11. An audit is demanded of a report that is not settled only, and who demanded it has on hold
+	///     what the demands that are not answered say.
+	/// 12. The sources of a pot sum to its licence money, or to less once it is settled, and may then be
+	///     gone; none is zero, and none counts more than its lane's total.
 	pub fn do_try_state() -> DispatchResult {
 		let sum = |sum: Balance, amount: Balance| sum.checked_add(amount).ok_or("sums overflow");
 		let totals = Totals::<T>::get();
@@ -36,11 +40,35 @@ impl<T: Config> Pallet<T> {
 			"1: all that was redeemed is accounted for"
 		);
 
+		let mut sources = BTreeMap::<(AccountId, EpochIndex), Balance>::new();
+		for (pot, _, source) in Sources::<T>::iter() {
+			ensure!(
+				source.licence > 0 && source.licence <= source.total,
+				"12: a source is a part of its lane"
+			);
+			let entry = sources.entry(pot).or_default();
+			*entry = sum(*entry, source.licence)?;
+		}
+		// A chain that is about to be upgraded does not know any.
+		let known_since = match StorageVersion::get::<Self>() < migrations::STORAGE_VERSION {
+			true => EpochIndex::MAX,
+			false => SourcesSince::<T>::get(),
+		};
 		let mut net = 0;
 		let mut at_risk = BTreeMap::<AccountId, Balance>::new();
 		for (provider, index, pot) in Pots::<T>::iter() {
 			net = sum(net, pot.net)?;
 			let paid = Reports::<T>::get(&provider, index).map_or(0, |report| report.paid);
+			let is_settled = Reports::<T>::get(&provider, index)
+				.is_some_and(|report| report.settled == report.payouts.count);
+			let earned = sources
+				.remove(&(provider.clone(), index))
+				.unwrap_or_default();
+			ensure!(
+				earned <= pot.licence
+					&& (is_settled || index < known_since || earned == pot.licence),
+				"12: the sources of a pot sum to it"
+			);
 			let open = pot.net.checked_sub(paid).ok_or("3: paid more than a pot")?;
 			let entry = at_risk.entry(provider).or_default();
 			*entry = sum(*entry, open)?;
@@ -54,6 +82,7 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		ensure!(net == totals.licence, "2: the pots sum to what was put in");
+		ensure!(sources.is_empty(), "12: a source has a pot");
 
 		at_risk.retain(|_, amount| *amount > 0);
 		ensure!(
@@ -105,6 +134,26 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				T::Currency::balance_on_hold(&HoldReason::Report.into(), &reporter) == deposit,
 				"9: what reports hold is on hold"
+			);
+		}
+		let mut demanded = BTreeMap::<AccountId, Balance>::new();
+		for (provider, index, demand) in Demands::<T>::iter() {
+			ensure!(
+				Reports::<T>::get(provider, index)
+					.is_some_and(|report| report.settled < report.payouts.count),
+				"11: a demand is about a report that is not settled"
+			);
+			ensure!(
+				!demand.answered || demand.deposit == 0,
+				"11: who answered has the deposit"
+			);
+			let held = demanded.entry(demand.by).or_default();
+			*held = sum(*held, demand.deposit)?;
+		}
+		for (by, deposit) in demanded {
+			ensure!(
+				T::Currency::balance_on_hold(&HoldReason::Demand.into(), &by) == deposit,
+				"11: what demands hold is on hold"
 			);
 		}
 		for (provider, index, _) in Disproved::<T>::iter() {

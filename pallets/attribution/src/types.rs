@@ -18,8 +18,8 @@ pub trait ProviderInspect {
 
 /// Punishes providers.
 pub trait ProviderPenalty<Credit> {
-	/// What the provider has at stake, in units.
-	fn bond(provider: &AccountId) -> Balance;
+	/// Whether the provider's bond answers for all that is in its pots.
+	fn covers(provider: &AccountId) -> bool;
 
 	/// Takes `amount` units of the provider's bond, or as much as there is, whatever its state.
 	fn slash(provider: &AccountId, amount: Balance) -> Credit;
@@ -125,7 +125,7 @@ pub struct Report {
 	pub terms: TermsVersion,
 	/// Who made it: the provider, another in its place, or the treasury for a pot that nobody reported.
 	pub reporter: AccountId,
-	/// What another than the provider has on hold for it, in units.
+	/// What its reporter has on hold for it, in units; nothing if a bond answers for it.
 	pub deposit: Balance,
 	/// The block in which it was made.
 	pub reported_at: BlockNumber,
@@ -157,6 +157,21 @@ pub struct Removed {
 	pub times: u32,
 	/// The epoch in which the last of them was.
 	pub since: EpochIndex,
+}
+
+/// An audit that somebody demanded.
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Demand {
+	/// Who demanded it.
+	pub by: AccountId,
+	/// What it has on hold for it, in units; nothing once the audit is passed.
+	pub deposit: Balance,
+	/// The block in which the leaves are drawn.
+	pub drawn_at: BlockNumber,
+	/// Whether an audit was passed since it was demanded.
+	pub answered: bool,
 }
 
 /// Where all money went that was ever redeemed, in units.

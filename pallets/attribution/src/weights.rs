@@ -28,6 +28,10 @@ pub trait WeightInfo {
 	fn fail_audit() -> Weight;
 	/// Weight of `forfeit`.
 	fn forfeit() -> Weight;
+	/// Weight of `demand_audit`.
+	fn demand_audit() -> Weight;
+	/// Weight of `sweep` that removes `sources` sources.
+	fn sweep(sources: u32) -> Weight;
 }
 
 /// For tests: what grows with the input grows here too, and nothing else is true of it.
@@ -78,6 +82,14 @@ impl WeightInfo for () {
 
 	fn forfeit() -> Weight {
 		steps(0)
+	}
+
+	fn demand_audit() -> Weight {
+		steps(0)
+	}
+
+	fn sweep(sources: u32) -> Weight {
+		steps(sources)
 	}
 }
 

@@ -8,7 +8,7 @@ use frame::traits::{
 	},
 	Consideration, Footprint, Imbalance,
 };
-use openledger_primitives::Voucher;
+use openledger_primitives::{RedeemedLane, Voucher};
 
 /// Which of a channel's keys signed a voucher.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -322,7 +322,14 @@ impl<T: Config> Pallet<T> {
 		Lanes::<T>::insert(id, lane, after);
 		let provider = channel.provider.clone();
 		Channels::<T>::insert(id, channel);
-		T::Revenue::collect(&provider, compute, licence);
+		let lane = RedeemedLane {
+			channel: id,
+			generation: after.generation,
+			lane,
+			licence: after.licence,
+			receipts: after.receipts,
+		};
+		T::Revenue::collect(&provider, &lane, compute, licence);
 		Ok(())
 	}
 
@@ -341,15 +348,6 @@ impl<T: Config> Pallet<T> {
 		let (credit, _): (Credit<AccountId, T::Currency>, _) =
 			T::Currency::slash(&reason, payer, pay);
 		Ok(credit.split(licence))
-	}
-
-	/// The receipts accumulator of the voucher that was redeemed last on a lane in this generation of
-	/// its channel; `None` if none was, or the lane has been used in a later generation, or the channel
-	/// was closed. Only what the provider itself redeemed is ever here, so it can be held to it.
-	pub fn lane_receipts(id: ChannelId, generation: Generation, lane: Lane) -> Option<Hash> {
-		Lanes::<T>::get(id, lane)
-			.filter(|state| state.generation == generation)
-			.map(|state| state.receipts)
 	}
 
 	/// The state of a lane in `generation`.

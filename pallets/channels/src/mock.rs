@@ -13,7 +13,7 @@ use frame::{
 		IdentityLookup, Imbalance as _, LinearStoragePrice,
 	},
 };
-use openledger_primitives::{Hash, Voucher, OPEN};
+use openledger_primitives::{Hash, RedeemedLane, Voucher, OPEN};
 
 #[frame_construct_runtime]
 mod runtime {
@@ -73,6 +73,8 @@ parameter_types! {
 	/// The licence money that providers may still collect.
 	pub storage Room: Balance = Balance::MAX;
 	pub storage Inactive: Option<AccountId> = None;
+	/// The lane of which money was collected last, as it was then.
+	pub storage LastLane: Option<RedeemedLane> = None;
 	/// The one hot key there is, and the provider whose it is.
 	pub storage HotKey: (AccountId, AccountId) = (worker(), bob());
 }
@@ -94,7 +96,13 @@ impl ProviderInspect for Providers {
 /// [`Room`]; burns what neither can take.
 pub struct Till;
 impl Revenue<CreditOf<Test>> for Till {
-	fn collect(provider: &AccountId, compute: CreditOf<Test>, licence: CreditOf<Test>) {
+	fn collect(
+		provider: &AccountId,
+		lane: &RedeemedLane,
+		compute: CreditOf<Test>,
+		licence: CreditOf<Test>,
+	) {
+		LastLane::set(&Some(*lane));
 		drop(Balances::resolve(provider, compute));
 		Room::set(&Self::room(provider).saturating_sub(licence.peek()));
 		drop(Balances::resolve(&pot(), licence));

@@ -2,7 +2,9 @@
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame::prelude::fungible;
-use openledger_primitives::{fees, AccountId, Balance, BlockNumber, Generation, Hash, Voucher};
+use openledger_primitives::{
+	fees, AccountId, Balance, BlockNumber, Generation, Hash, RedeemedLane, Voucher,
+};
 use scale_info::TypeInfo;
 
 /// Money on its way from an escrow to whoever shares in it.
@@ -19,10 +21,11 @@ pub trait ProviderInspect {
 
 /// Takes the money that leaves a channel.
 pub trait Revenue<Credit> {
-	/// Takes one redemption's `compute` and `licence` money, earned by `provider`.
+	/// Takes one redemption's `compute` and `licence` money, earned by `provider` on `lane`, which is as
+	/// the redemption left it.
 	///
 	/// Cannot fail: the implementation has to place, or burn and account for, every unit.
-	fn collect(provider: &AccountId, compute: Credit, licence: Credit);
+	fn collect(provider: &AccountId, lane: &RedeemedLane, compute: Credit, licence: Credit);
 
 	/// The licence money, in units, that `provider` may still collect before what it has to account
 	/// for outgrows its bond.

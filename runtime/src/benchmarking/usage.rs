@@ -20,7 +20,7 @@ use frame_support::{
 };
 use openledger_primitives::{ChannelId, Commitment, Payee, Rate, PARTS};
 use pallet_attribution::{CurrentEpoch, TermsOf};
-use pallet_channels::{Channel, Channels, Delegate, Former, LaneState, Lanes, NextChannel};
+use pallet_channels::{Channel, Channels, Delegate, Former, NextChannel};
 use pallet_datanets::{Contribution, ContributionState, Contributions, Snapshot, Snapshots};
 use pallet_models::{Adapter, AdapterState, Adapters, BaseModel, BaseModels};
 use pallet_providers::{HotKeys, LastSeen, Provider, ProviderState, Providers, Quote};
@@ -155,7 +155,7 @@ impl pallet_attribution::BenchmarkHelper for Helper {
 		}
 	}
 
-	fn channel(provider: &AccountId, receipts: Hash) -> ChannelId {
+	fn channel(provider: &AccountId) -> ChannelId {
 		let id = NextChannel::<Runtime>::get();
 		NextChannel::<Runtime>::put(id + 1);
 		let delegate = |name| Delegate {
@@ -179,14 +179,6 @@ impl pallet_attribution::BenchmarkHelper for Helper {
 			}),
 		};
 		Channels::<Runtime>::insert(id, channel);
-		let lane = LaneState {
-			generation: 0,
-			amount: OPEN,
-			licence: OPEN / 2,
-			tokens: 1_000,
-			receipts,
-		};
-		Lanes::<Runtime>::insert(id, 0, lane);
 		id
 	}
 

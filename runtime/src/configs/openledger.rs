@@ -7,8 +7,8 @@ use crate::{
 	governance::origins::EnsureAttribution,
 	parameters::governed::{attribution, datanets, serving},
 	time::HOURS,
-	AccountId, Attribution, Balance, Balances, Channels, Datanets, Hash, Models, Providers,
-	Runtime, RuntimeHoldReason, System,
+	weights, AccountId, Attribution, Balance, Balances, Channels, Datanets, Hash, Models,
+	Providers, Runtime, RuntimeHoldReason, System,
 };
 use frame_support::{
 	parameter_types,
@@ -20,11 +20,11 @@ use frame_support::{
 	PalletId,
 };
 use openledger_primitives::{
-	dispute::{AdapterFact, ChainFacts, ChannelFact},
+	dispute::{AdapterFact, ChainFacts, ChannelFact, Source},
 	fees,
 	hash::structured_hash,
 	AdapterId, BaseModelId, ChannelId, Commitment, ContributionId, DatanetId, EpochIndex,
-	Generation, Lane, Payee, Rate, SnapshotVersion, PARTS,
+	Generation, Lane, Payee, Rate, RedeemedLane, SnapshotVersion, PARTS,
 };
 
 /// Most bytes of a name.
@@ -80,7 +80,7 @@ impl pallet_datanets::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type SilenceSlash = datanets::SilenceSlash;
 	type Slash = ResolveTo<TreasuryAccount, Balances>;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_datanets::WeightInfo<Runtime>;
 }
 
 impl pallet_models::Config for Runtime {
@@ -95,7 +95,7 @@ impl pallet_models::Config for Runtime {
 	type MaxRate = serving::MaxRate;
 	type MaxUriLen = MaxUriLen;
 	type Snapshots = Wiring;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_models::WeightInfo<Runtime>;
 }
 
 impl pallet_providers::Config for Runtime {
@@ -118,7 +118,7 @@ impl pallet_providers::Config for Runtime {
 	type QuoteNotice = serving::QuoteNotice;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type UnbondingPeriod = serving::UnbondingPeriod;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_providers::WeightInfo<Runtime>;
 }
 
 impl pallet_channels::Config for Runtime {
@@ -135,7 +135,7 @@ impl pallet_channels::Config for Runtime {
 	type Revenue = Wiring;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type ThawPeriod = serving::ThawPeriod;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_channels::WeightInfo<Runtime>;
 }
 
 impl pallet_attribution::Config for Runtime {
@@ -146,6 +146,7 @@ impl pallet_attribution::Config for Runtime {
 	type BenchmarkHelper = crate::benchmarking::Helper;
 	type BlockNumberProvider = System;
 	type Currency = Balances;
+	type DemandDeposit = attribution::DemandDeposit;
 	type DisputeWindow = attribution::DisputeWindow;
 	type DisputerShare = attribution::DisputerShare;
 	type EpochLength = attribution::EpochLength;
@@ -164,7 +165,7 @@ impl pallet_attribution::Config for Runtime {
 	type SlashFactor = attribution::SlashFactor;
 	type Terms = attribution::SplitTerms;
 	type Treasury = TreasuryAccount;
-	type WeightInfo = ();
+	type WeightInfo = weights::pallet_attribution::WeightInfo<Runtime>;
 }
 
 /// Answers what one pallet asks of another.
@@ -202,20 +203,23 @@ impl pallet_channels::ProviderInspect for Wiring {
 impl pallet_channels::Revenue<Credit<AccountId, Balances>> for Wiring {
 	fn collect(
 		provider: &AccountId,
+		lane: &RedeemedLane,
 		compute: Credit<AccountId, Balances>,
 		licence: Credit<AccountId, Balances>,
 	) {
-		Attribution::collect(provider, compute, licence);
+		Attribution::collect(provider, lane, compute, licence);
 	}
 
 	fn room(provider: &AccountId) -> Balance {
-		let factor = u128::from(serving::BondFactor::get());
-		// A bond whose multiple is beyond all numbers covers whatever there is.
-		let covered = fees::scale(Providers::bond_of(provider), factor, PARTS.into());
-		covered
-			.unwrap_or(Balance::MAX)
-			.saturating_sub(Attribution::at_risk(provider))
+		covered_by_bond(provider).saturating_sub(Attribution::at_risk(provider))
 	}
+}
+
+/// How much licence money a provider's bond answers for, in units.
+fn covered_by_bond(provider: &AccountId) -> Balance {
+	let factor = u128::from(serving::BondFactor::get());
+	// A bond whose multiple is beyond all numbers covers whatever there is.
+	fees::scale(Providers::bond_of(provider), factor, PARTS.into()).unwrap_or(Balance::MAX)
 }
 
 impl pallet_attribution::ProviderInspect for Wiring {
@@ -225,8 +229,8 @@ impl pallet_attribution::ProviderInspect for Wiring {
 }
 
 impl pallet_attribution::ProviderPenalty<Credit<AccountId, Balances>> for Wiring {
-	fn bond(provider: &AccountId) -> Balance {
-		Providers::bond_of(provider)
+	fn covers(provider: &AccountId) -> bool {
+		Attribution::at_risk(provider) <= covered_by_bond(provider)
 	}
 
 	fn slash(provider: &AccountId, amount: Balance) -> Credit<AccountId, Balances> {
@@ -264,24 +268,15 @@ impl ChainFacts for Wiring {
 		}
 	}
 
-	fn lane_receipts(
+	fn source(
 		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
 		channel: ChannelId,
 		generation: Generation,
 		lane: Lane,
-	) -> Option<Hash> {
-		Channels::lane_receipts(channel, generation, lane)
-	}
-
-	fn lane_licence(
-		&self,
-		channel: ChannelId,
-		generation: Generation,
-		lane: Lane,
-	) -> Option<Balance> {
-		pallet_channels::Lanes::<Runtime>::get(channel, lane)
-			.filter(|state| state.generation == generation)
-			.map(|state| state.licence)
+	) -> Option<Source> {
+		Attribution::source(provider, epoch, channel, generation, lane)
 	}
 
 	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {

@@ -200,6 +200,10 @@ pub fn rule(key: &RuntimeParametersKey) -> Rule {
 		Key::Attribution(A::ReporterDeposit(key)) => {
 			amount(Attribution, get(key), OPEN, 100_000 * OPEN)
 		}
+		// It pays for the answer, and must not keep anybody from demanding one.
+		Key::Attribution(A::DemandDeposit(key)) => {
+			amount(Attribution, get(key), 100 * MILLI_OPEN, 100 * OPEN)
+		}
 		Key::Attribution(A::MinSlash(key)) => amount(Attribution, get(key), OPEN, 10_000 * OPEN),
 		// With half of it at most to the disputer, a cheat never gains by disputing itself.
 		Key::Attribution(A::SlashFactor(key)) => {

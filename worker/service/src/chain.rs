@@ -153,6 +153,13 @@ pub trait Chain: Send + Sync + 'static {
 		leaves: Vec<PayoutLeaf>,
 		proof: Vec<Node>,
 	) -> Result<BlockNumber, ChainError>;
+	/// Removes up to `limit` of the lanes that the chain keeps of a settled pot.
+	async fn sweep(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		limit: u32,
+	) -> Result<BlockNumber, ChainError>;
 }
 
 /// The lane that a redemption event names.

@@ -30,6 +30,9 @@ use tokio::sync::watch;
 /// Most payout leaves of one settlement.
 pub const MAX_SETTLE: u32 = 128;
 
+/// Most lanes that are swept at once; the chain takes 256.
+const MAX_SWEEP: usize = 256;
+
 /// How long to wait after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -171,6 +174,7 @@ impl Reporter {
 			return self.answer(epoch, &made, audit.seed).await;
 		}
 		if on_chain.is_settled() {
+			self.sweep(epoch).await?;
 			record.done = true;
 			payee.store.put_epoch(epoch, &record).await?;
 			self.metrics.report("settled");
@@ -257,6 +261,32 @@ impl Reporter {
 			Err(ChainError::Refused { name, .. }) if name == "Attribution.NoAudit" => Ok(()),
 			Err(error) => Err(error.into()),
 		}
+	}
+
+	/// Has the chain forget the lanes that a settled pot came from. From 16 lanes on this is free.
+	async fn sweep(&self, epoch: EpochIndex) -> Result<(), ReportError> {
+		let payee = &self.payee;
+		let earned = payee.store.earned(epoch)?;
+		let paid = earned
+			.iter()
+			.filter(|(_, interval)| interval.from < interval.to);
+		let mut left = paid.count();
+		while left > 0 {
+			let batch = left.min(MAX_SWEEP);
+			let limit = u32::try_from(batch).unwrap_or(u32::MAX);
+			let chain = payee.view.chain();
+			match chain.sweep(&payee.provider, epoch, limit).await {
+				Ok(block) => tracing::debug!(epoch, block, lanes = batch, "lanes swept"),
+				Err(error @ ChainError::Unreachable(_)) => return Err(error.into()),
+				// Somebody else sweeps too, or the chain keeps no lanes. Nobody is owed anything by it.
+				Err(error) => {
+					tracing::debug!(epoch, %error, "lanes not swept");
+					return Ok(());
+				}
+			}
+			left = left.saturating_sub(batch);
+		}
+		Ok(())
 	}
 
 	/// Settles from leaf `start` to the end.

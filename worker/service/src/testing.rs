@@ -15,7 +15,7 @@ use crate::{
 	payments::{LaneKey, Totals},
 	redeemer::Redeemer,
 	reporter::Reporter,
-	store::{Block, Redemption, Store},
+	store::{Block, Interval, Redemption, Store},
 	view::View,
 	worker::{Limits, Mode, Worker},
 };
@@ -23,11 +23,12 @@ use codec::{Decode, Encode};
 use futures::stream::{BoxStream, StreamExt};
 use openledger_attribution::{Contribution, Index, Records, Snapshot, Token};
 use openledger_client::{
+	reports::{find, Published, Trees},
 	types::{
 		Adapter, AdapterState, Audit, BaseModel, Channel, Delegate, Epoch, LaneState, ModelId, Pot,
 		Provider, ProviderState, Quote, Report,
 	},
-	Keypair,
+	Keypair, LaneOf,
 };
 use openledger_engine::{
 	store::{CONFIG_FILE, WEIGHTS_FILE},
@@ -35,7 +36,9 @@ use openledger_engine::{
 };
 use openledger_primitives::{
 	algorithm, content_hash,
-	dispute::AuditAnswer,
+	dispute::{
+		AdapterFact, AuditAnswer, ChainFacts, ChannelFact, Dispute, NotProven, ReportFacts, Source,
+	},
 	fees::{scale, split_redemption},
 	merkle::{verify_range, Node},
 	voucher::acknowledge,
@@ -92,6 +95,12 @@ pub fn text_of(tokens: u32) -> String {
 		.collect()
 }
 
+/// What the base model costs.
+const BASE_RATE: Rate = Rate {
+	input: OPEN / 10,
+	output: OPEN / 5,
+};
+
 #[derive(Default)]
 pub struct ChainState {
 	/// Epoch of each block, and what it redeemed.
@@ -117,6 +126,10 @@ pub struct ChainState {
 	/// Skips every voucher for this reason.
 	pub skip: Option<&'static str>,
 	pub snapshots: BTreeMap<(DatanetId, SnapshotVersion), Commitment>,
+	/// What was redeemed of each lane in each epoch.
+	pub sources: BTreeMap<(EpochIndex, LaneOf), Source>,
+	/// How many lanes were to be swept of which epoch.
+	pub swept: Vec<(EpochIndex, u32)>,
 }
 
 /// A chain that makes one block per call.
@@ -270,10 +283,7 @@ impl Chain for FakeChain {
 			weights: Hash::zero(),
 			tokenizer: Hash::zero(),
 			licence: "Apache-2.0".into(),
-			rate: Rate {
-				input: OPEN / 10,
-				output: OPEN / 5,
-			},
+			rate: BASE_RATE,
 		}))
 	}
 
@@ -389,6 +399,13 @@ impl Chain for FakeChain {
 			});
 			pot.licence += licence;
 			pot.net += split.pot;
+			if licence > 0 {
+				let place = (voucher.channel, voucher.generation, voucher.lane);
+				let source = state.sources.entry((epoch, place)).or_default();
+				source.licence += licence;
+				source.total = lane.licence;
+				source.receipts = voucher.receipts;
+			}
 			done.push(Redemption {
 				key: LaneKey {
 					channel: voucher.channel,
@@ -507,6 +524,83 @@ impl Chain for FakeChain {
 		let current = state.epoch;
 		state.blocks.push((current, Vec::new()));
 		Ok(now)
+	}
+
+	async fn sweep(
+		&self,
+		_: &AccountId,
+		epoch: EpochIndex,
+		limit: u32,
+	) -> Result<BlockNumber, ChainError> {
+		let mut state = self.lock();
+		Self::fails(&mut state)?;
+		if state.swept.iter().any(|(swept, _)| *swept == epoch) {
+			return Err(refused("Attribution.NothingToSweep"));
+		}
+		let now = state.blocks.len() as u32;
+		state.swept.push((epoch, limit));
+		let current = state.epoch;
+		state.blocks.push((current, Vec::new()));
+		Ok(now)
+	}
+}
+
+/// The chain in memory as it judges reports; all payees exist.
+struct Judge<'a>(&'a FakeChain);
+
+impl ChainFacts for Judge<'_> {
+	fn genesis(&self) -> Hash {
+		GENESIS
+	}
+
+	fn channel(&self, id: ChannelId) -> ChannelFact {
+		match self.0.lock().channels.get(&id) {
+			None => ChannelFact::NeverOpened,
+			Some(channel) => ChannelFact::Open {
+				provider: channel.provider.clone(),
+			},
+		}
+	}
+
+	fn source(
+		&self,
+		_: &AccountId,
+		epoch: EpochIndex,
+		channel: ChannelId,
+		generation: u32,
+		lane: Lane,
+	) -> Option<Source> {
+		let state = self.0.lock();
+		let source = state.sources.get(&(epoch, (channel, generation, lane)));
+		Some(source.copied().unwrap_or_default())
+	}
+
+	fn base_rate(&self, base: BaseModelId) -> Option<Rate> {
+		(base == 0).then_some(BASE_RATE)
+	}
+
+	fn adapter(&self, id: AdapterId) -> Option<AdapterFact> {
+		let state = self.0.lock();
+		let found = state.adapters.iter().find(|adapter| adapter.id == id)?;
+		Some(AdapterFact {
+			base: found.base,
+			rate: found.rate,
+			algorithm: found.algorithm,
+			index: found.index,
+		})
+	}
+
+	fn is_payable(&self, _: &openledger_primitives::Payee) -> bool {
+		true
+	}
+
+	fn records(&self, _: DatanetId, _: u32) -> Option<Commitment> {
+		None
+	}
+
+	fn reported(&self, _: &AccountId, epoch: EpochIndex) -> Option<(AccountId, Commitment)> {
+		let report = self.0.lock().reports.get(&epoch).cloned()?;
+		Some((report.reporter, report.receipts))
 	}
 }
 
@@ -848,6 +942,94 @@ impl World {
 	}
 
 	/// Redeems everything, and follows the chain.
+	/// Checks that nobody can prove any of this worker's reports wrong.
+	pub fn assert_reports_hold(&self) {
+		let judge = Judge(&self.chain);
+		let reports = self.chain.lock().reports.clone();
+		for (epoch, on_chain) in reports {
+			let made = self.payee.store.epoch(epoch).unwrap().unwrap();
+			let made = made.report.unwrap();
+			let mut published = Published {
+				receipt_leaves: made.receipt_leaves.clone(),
+				part_leaves: made.part_leaves.clone(),
+				payout_leaves: made.payout_leaves.clone(),
+				..Published::default()
+			};
+			for leaf in &made.receipt_leaves {
+				if let Some(record) = self.payee.store.receipt(&leaf.receipt).unwrap() {
+					published.receipts.insert(leaf.receipt, record.receipt);
+				}
+			}
+			let facts = ReportFacts {
+				provider: provider(),
+				epoch,
+				reporter: on_chain.reporter,
+				receipts: on_chain.receipts,
+				parts: on_chain.parts,
+				payouts: on_chain.payouts,
+				terms: made.terms,
+			};
+			assert_eq!(find(&published, &facts, &judge, 16), Ok(Vec::new()));
+			self.assert_acknowledged(&published, &facts, &judge);
+		}
+	}
+
+	/// Checks the disputes that only payers can file, who know all receipts of their lanes.
+	fn assert_acknowledged(&self, published: &Published, facts: &ReportFacts, judge: &Judge<'_>) {
+		let trees = Trees::new(published, facts).unwrap();
+		for (at, leaf) in published.receipt_leaves.iter().enumerate() {
+			let Some(receipt) = published.receipts.get(&leaf.receipt) else {
+				continue;
+			};
+			let key = LaneKey {
+				channel: receipt.channel,
+				generation: receipt.generation,
+				lane: receipt.lane,
+			};
+			let whole = Interval {
+				from: 0,
+				to: Balance::MAX,
+			};
+			let source = judge
+				.source(
+					&facts.provider,
+					facts.epoch,
+					key.channel,
+					key.generation,
+					key.lane,
+				)
+				.unwrap();
+			let (mut folded, mut acknowledged) = (Hash::zero(), Vec::new());
+			let mut lane = self
+				.payee
+				.store
+				.receipts_in(&key, &whole)
+				.unwrap()
+				.into_iter();
+			while folded != source.receipts {
+				let (digest, record, _) = lane.next().unwrap();
+				folded = acknowledge(folded, digest);
+				acknowledged.push(record.receipt);
+			}
+			let (leaf, receipt) = (trees.receipt(at).unwrap(), receipt.clone());
+			let digests: Vec<_> = acknowledged.iter().map(Receipt::digest).collect();
+			for dispute in [
+				Dispute::NotAcknowledged {
+					leaf: leaf.clone(),
+					receipt: receipt.clone(),
+					acknowledged: digests.try_into().unwrap(),
+				},
+				Dispute::NotRedeemed {
+					leaf,
+					receipt,
+					acknowledged: acknowledged.try_into().unwrap(),
+				},
+			] {
+				assert_eq!(dispute.check(facts, judge), Err(NotProven::Holds));
+			}
+		}
+	}
+
 	pub async fn redeem(&mut self) -> usize {
 		let sent = self.redeemer.redeem().await.unwrap();
 		self.follower.catch_up().await.unwrap();

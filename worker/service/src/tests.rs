@@ -658,6 +658,7 @@ async fn finish_epochs(world: &World, rounds: usize) {
 		world.follower.catch_up().await.unwrap();
 		world.reporter.advance().await;
 		if world.payee.store.pending_epochs().unwrap().is_empty() {
+			world.assert_reports_hold();
 			return;
 		}
 	}
@@ -691,6 +692,7 @@ async fn an_epoch_should_be_reported_and_settled_to_the_last_unit() {
 	);
 	let paid: u128 = payers.iter().map(|payer| payer.claim.licence).sum();
 	assert_eq!(pot.licence, paid);
+	assert_eq!(state.swept, [(0, 3)], "one for each lane");
 	let earned = |contribution| {
 		let payee = Earner::Contributor {
 			adapter: 4,
@@ -1019,5 +1021,48 @@ proptest! {
 			prop_assert_eq!(state.channels[&CHANNEL].redeemed, totals.amount);
 			Ok(())
 		})?;
+	}
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+	/// Whatever breaks off, whenever money is redeemed and epochs end, and however short the escrow is.
+	#[test]
+	fn an_honest_workers_reports_should_never_be_proven_wrong(
+		answers in prop::collection::vec(
+			(0u16..3, kills(), 1u32..100, any::<bool>(), any::<bool>(), any::<bool>()),
+			1..6,
+		),
+		escrow in 1u128..20,
+	) {
+		let runtime = tokio::runtime::Builder::new_multi_thread()
+			.worker_threads(2).enable_all().build().unwrap();
+		runtime.block_on(async {
+			let mut world = World::new().await;
+			let mut payers = [Payer::new(0), Payer::new(1), Payer::new(2)];
+			for (lane, kill, tokens, adapter, redeem, roll) in answers {
+				let payer = &mut payers[usize::from(lane)];
+				let model = if adapter { ADAPTER } else { BASE };
+				world = killed(world, payer, model, tokens, kill).await;
+				let known = world.payee.store.lane(&world.key(lane)).unwrap().unwrap();
+				payer.receipts.retain(|receipt| !known.unacknowledged.contains(&receipt.digest()));
+				payer.claim = known.held.clone().unwrap().voucher;
+				if redeem {
+					// The chain may pay a part only, and the rest later.
+					let before = world.chain.lock().channels[&CHANNEL].escrow;
+					world.chain.channel_mut(|channel| channel.escrow = escrow * OPEN / 100);
+					world.redeem().await;
+					let paid = escrow * OPEN / 100 - world.chain.lock().channels[&CHANNEL].escrow;
+					world.chain.channel_mut(|channel| channel.escrow = before - paid);
+				}
+				if roll {
+					world.chain.next_epoch();
+				}
+			}
+			world.redeem().await;
+			world.chain.next_epoch();
+			finish_epochs(&world, 8).await;
+		});
 	}
 }

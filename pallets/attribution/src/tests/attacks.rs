@@ -2,7 +2,10 @@
 
 use super::*;
 use codec::{Decode, Encode};
-use openledger_primitives::merkle::{self, Tree, MAX_LEAVES};
+use openledger_primitives::{
+	merkle::{self, Tree, MAX_LEAVES},
+	PartLeaf,
+};
 
 fn leaf(payee: Payee, amount: Balance) -> PayoutLeaf {
 	PayoutLeaf { payee, amount }
@@ -526,7 +529,7 @@ fn the_draw_of_an_audit_should_not_be_known_when_the_report_is_made() {
 		// A report that is made anew is drawn anew.
 		assert_ok!(book.dispute(eve(), wrong_part(&book)));
 		let right = Book::of(bob(), 0, 4);
-		assert_ok!(right.report());
+		assert_ok!(right.report_by(bob()));
 		pass(2);
 		assert_ne!(right.on_chain().unwrap().audit.unwrap().seed, audit.seed);
 	})
@@ -609,7 +612,7 @@ fn a_pot_should_not_be_forfeited_while_it_may_be_reported() {
 		// Reported at the last moment and proven wrong: the time begins anew.
 		let book = Book::with_leaves(bob(), 0, vec![leaf(Payee::AdapterOwner(0), 38 * OPEN)]);
 		assert_ok!(book.report());
-		assert_noop!(forfeit(), Error::<Test>::AlreadyReported);
+		assert_noop!(forfeit(), Error::<Test>::TooEarlyToForfeit);
 		assert_ok!(book.dispute(eve(), wrong_part(&book)));
 		assert_noop!(forfeit(), Error::<Test>::TooEarlyToForfeit);
 		assert_ok!(Book::of(bob(), 0, 4).report_for(dave()));
@@ -632,5 +635,94 @@ fn anothers_money_should_not_be_sent_to_the_treasury_out_of_spite() {
 		pass(5);
 		right.settle_all();
 		assert_eq!(Attribution::credit(treasury()), 38 * OPEN / 10);
+	})
+}
+
+/// Bob's report of 40 OPEN, which Alice paid on channel 0, for one receipt that is as `change` leaves it.
+fn made_up(change: impl FnOnce(&mut Receipt)) -> Book {
+	let book = Book::of(bob(), 0, 4).forge(change);
+	assert_ok!(book.report());
+	book
+}
+
+#[test]
+fn a_pot_should_not_be_paid_to_receipts_of_a_lane_that_did_not_earn_it() {
+	type Change = fn(&mut Receipt);
+	let elsewhere: [Change; 5] = [
+		// Lanes and generations that nobody used.
+		|receipt| receipt.lane = 7,
+		|receipt| receipt.lane = 60_000,
+		|receipt| receipt.generation = 1,
+		// A friend's lane, which paid next to nothing and acknowledges whatever Bob wants.
+		|receipt| receipt.channel = 2,
+		// A channel that was open once.
+		|receipt| receipt.channel = 3,
+	];
+	for change in elsewhere {
+		ExtBuilder.build_and_execute(|| {
+			collect(&bob(), 0, 40 * OPEN - 1);
+			collect_on(&bob(), open_channel(&bob()), 0, 1, Hash::repeat_byte(0x12));
+			close_channel(open_channel(&bob()));
+			end_epoch();
+			let book = made_up(change);
+			assert_ok!(book.dispute(eve(), book.lane_exceeded()));
+			assert_eq!(book.on_chain(), None);
+		})
+	}
+}
+
+#[test]
+fn a_closed_channel_should_keep_its_account_of_what_it_paid() {
+	ExtBuilder.build_and_execute(|| {
+		let channel = open_channel(&bob());
+		collect_on(&bob(), channel, 0, 40 * OPEN, Hash::repeat_byte(0x12));
+		close_channel(channel);
+		end_epoch();
+		let book = made_up(|receipt| receipt.channel = channel);
+		// It did pay that much.
+		assert_noop!(
+			book.dispute(eve(), book.lane_exceeded()),
+			Error::<Test>::ReportHolds
+		);
+		// But not for this receipt.
+		let (leaf, receipt) = (book.leaf(), book.receipt.clone().unwrap());
+		let acknowledged = BoundedVec::default();
+		let dispute = Dispute::NotAcknowledged {
+			leaf,
+			receipt,
+			acknowledged,
+		};
+		assert_noop!(book.dispute(eve(), dispute), Error::<Test>::Unrelated);
+	})
+}
+
+#[test]
+fn receipts_that_did_not_earn_the_pot_should_not_pass_an_audit() {
+	ExtBuilder.build_and_execute(|| {
+		AuditRate::set(&1_000_000);
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let book = made_up(|receipt| receipt.lane = 7);
+		pass(2);
+		let seed = book.on_chain().unwrap().audit.unwrap().seed;
+		assert_noop!(
+			book.answer_audit(hot(&bob()), book.answer(seed)),
+			Error::<Test>::Unrelated
+		);
+	})
+}
+
+#[test]
+fn what_a_pot_came_from_should_not_be_swept_while_it_may_be_needed() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		let sweep = || Attribution::sweep(signed(eve()), bob(), 0, MAX_SWEEP);
+		assert_noop!(sweep(), Error::<Test>::NotReported);
+		end_epoch();
+		let book = made_up(|receipt| receipt.lane = 7);
+		assert_noop!(sweep(), Error::<Test>::NotSettled);
+		assert_ok!(book.dispute(eve(), book.lane_exceeded()));
+		assert_noop!(sweep(), Error::<Test>::NotReported);
+		assert!(Attribution::source(&bob(), 0, 0, 0, 0).unwrap().licence > 0);
 	})
 }

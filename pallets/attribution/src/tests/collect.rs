@@ -148,3 +148,37 @@ fn collect_should_lose_a_provider_money_that_pays_itself() {
 		assert_eq!(before - after, 5 * OPEN);
 	})
 }
+
+#[test]
+fn collect_should_note_which_lanes_the_licence_money_came_from() {
+	ExtBuilder.build_and_execute(|| {
+		let channel = open_channel(&bob());
+		let source = |epoch| Attribution::source_of(bob(), epoch, channel, 0, 0).unwrap();
+		let receipts = |byte| Hash::repeat_byte(byte);
+		collect_on(&bob(), channel, 10, 40, receipts(1));
+		collect_on(&bob(), channel, 10, 2, receipts(2));
+		// Without licence money there is nothing to account for.
+		collect_on(&bob(), channel, 10, 0, receipts(3));
+		collect(&bob(), 0, 5);
+		let first = Source {
+			licence: 42,
+			total: 42,
+			receipts: receipts(2),
+		};
+		assert_eq!(source(0), first);
+		assert_eq!(source(1), Source::default());
+		end_epoch();
+		collect_on(&bob(), channel, 0, 8, receipts(4));
+		assert_eq!(source(0), first);
+		let second = Source {
+			licence: 8,
+			total: 50,
+			receipts: receipts(4),
+		};
+		assert_eq!(source(1), second);
+		assert_eq!(
+			Attribution::source_of(eve(), 1, channel, 0, 0),
+			Some(Source::default())
+		);
+	})
+}

@@ -57,11 +57,12 @@ fn dispute_should_remove_the_report_slash_jail_and_reward() {
 fn dispute_should_take_the_least_slash_of_a_small_pot_and_no_more_than_the_bond() {
 	for (licence, bond, slashed) in [(OPEN, 1_000 * OPEN, 10 * OPEN), (40 * OPEN, OPEN, OPEN)] {
 		ExtBuilder.build_and_execute(|| {
-			BondOfBob::set(&bond);
 			collect(&bob(), 0, licence);
 			end_epoch();
 			let book = Book::of(bob(), 0, 1).forge(|receipt| receipt.channel = 7);
 			assert_ok!(book.report());
+			// Others are slashed as long as the report stands.
+			BondOfBob::set(&bond);
 			assert_ok!(book.dispute(eve(), wrong_receipt(&book)));
 			assert_eq!(BondOfBob::get(), bond - slashed);
 			assert_eq!(Attribution::credit(eve()), slashed / 2);

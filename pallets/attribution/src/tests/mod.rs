@@ -5,6 +5,8 @@ mod answer_audit;
 mod attacks;
 mod claim;
 mod collect;
+mod demand_audit;
+mod deposits;
 mod dispute;
 mod epochs;
 mod fail_audit;
@@ -14,6 +16,7 @@ mod random;
 mod report;
 mod report_for;
 mod settle;
+mod sweep;
 mod weights;
 mod withdraw_credit;
 
@@ -22,4 +25,4 @@ pub(super) use frame::{
 	testing_prelude::*,
 	traits::fungible::{hold::Inspect as _, Inspect as _, Mutate as _},
 };
-pub(super) use openledger_primitives::{Hash, OPEN};
+pub(super) use openledger_primitives::{Hash, Receipt, OPEN};

@@ -51,6 +51,9 @@ enum Step {
 	FailAudit {
 		report: usize,
 	},
+	Demand {
+		report: usize,
+	},
 	Forfeit {
 		eve: bool,
 		epoch: EpochIndex,
@@ -83,6 +86,7 @@ fn step() -> impl Strategy<Value = Step> {
 		3 => (0usize..8).prop_map(|report| Step::Dispute { report }),
 		2 => (0usize..8).prop_map(|report| Step::Answer { report }),
 		2 => (0usize..8).prop_map(|report| Step::FailAudit { report }),
+		2 => (0usize..8).prop_map(|report| Step::Demand { report }),
 		2 => (any::<bool>(), 0u32..8).prop_map(|(eve, epoch)| Step::Forfeit { eve, epoch }),
 		1 => (0u32..4).prop_map(|who| Step::Withdraw { who }),
 	]
@@ -123,9 +127,16 @@ fn take(step: Step, books: &mut Vec<Book>) {
 				Attribution::pot(provider.clone(), epoch).is_some_and(|pot| pot.net > 0);
 			if has_money {
 				let book = Book::of(provider, epoch, contributors);
-				if book.report().is_ok() {
+				// By its hot key, or where a deposit is due by itself.
+				let who = book.provider.clone();
+				if book.report().is_ok() || book.report_by(who).is_ok() {
 					books.push(book);
 				}
+			}
+		}
+		Step::Demand { report } => {
+			if let Some((book, _)) = standing(books, report) {
+				let _ = book.demand_audit(carol());
 			}
 		}
 		Step::Settle { report, len } => {
@@ -273,6 +284,10 @@ proptest! {
 			}
 			// Settle and claim all that can be.
 			AuditRate::set(&0);
+			for provider in [bob(), eve()] {
+				let money = 100_000 * OPEN;
+				assert_ok!(Balances::transfer_allow_death(signed(alice()), provider, money));
+			}
 			end_epoch();
 			for report in 0..books.len() {
 				take(Step::Answer { report }, &mut books);

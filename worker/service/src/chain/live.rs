@@ -239,4 +239,14 @@ impl Chain for Live {
 		self.submit(calls::settle(provider.clone(), epoch, leaves, proof))
 			.await
 	}
+
+	async fn sweep(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+		limit: u32,
+	) -> Result<BlockNumber, ChainError> {
+		self.submit(calls::sweep(provider.clone(), epoch, limit))
+			.await
+	}
 }
