@@ -335,7 +335,8 @@ impl<'a, C: ChainFacts> Search<'a, C> {
 		}
 	}
 
-	/// The largest parts of a receipt's contributors, if together they exceed the data share.
+	/// The largest parts of a receipt's contributors, if together they exceed the data share or are more
+	/// than there may be.
 	fn data_exceeded(&self, index: u32, parts: &[usize]) -> Option<Dispute> {
 		let leaf = self.trees.receipt(usize::try_from(index).ok()?)?;
 		let receipt = self.published().receipts.get(&leaf.leaf.receipt)?.clone();
@@ -353,7 +354,8 @@ impl<'a, C: ChainFacts> Search<'a, C> {
 		let sum = largest
 			.iter()
 			.try_fold(0, |sum: Balance, at| sum.checked_add(amount(at)))?;
-		if sum <= data {
+		let is_full = u32::try_from(largest.len()).is_ok_and(|count| count >= MAX_PARTS);
+		if sum <= data && !is_full {
 			return None;
 		}
 		largest.sort_unstable();

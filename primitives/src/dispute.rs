@@ -13,7 +13,7 @@
 //! | [`WrongPart`](Dispute::WrongPart) | a payee gets what is not its share of a receipt |
 //! | [`DuplicatePart`](Dispute::DuplicatePart) | a payee gets its part of a receipt twice |
 //! | [`PartWithoutReceipt`](Dispute::PartWithoutReceipt) | a part of a receipt that is not there |
-//! | [`DataExceeded`](Dispute::DataExceeded) | a receipt's contributors get more than the data share |
+//! | [`DataExceeded`](Dispute::DataExceeded) | a receipt's contributors get more than the data share, or are too many |
 //! | [`Misplaced`](Dispute::Misplaced) | a payout is not the sum of its payee's parts |
 //! | [`UnknownPayee`](Dispute::UnknownPayee) | a payee that does not exist |
 //! | [`FalseSpan`](Dispute::FalseSpan) | a quotation that is not in the record it names |
@@ -31,7 +31,9 @@ use crate::{
 	fees::{Rate, Terms},
 	hash::structured_hash,
 	merkle::{self, Commitment, MerkleError, Node, MAX_PROOF},
-	report::{receipt_net, role_shares, PartLeaf, Payee, PayoutLeaf, ReceiptLeaf},
+	report::{
+		receipt_net, role_shares, PartLeaf, Payee, PayoutLeaf, ReceiptLeaf, MAX_CONTRIBUTORS,
+	},
 	voucher::acknowledge,
 	AccountId, AdapterId, AlgorithmId, Attribution, Balance, BaseModelId, ChannelId,
 	ContributionId, DatanetId, EpochIndex, Generation, Hash, Lane, Receipt, RecordLeaf,
@@ -43,8 +45,8 @@ use sp_runtime::BoundedVec;
 
 /// Most bytes of a record or an answer that a dispute shows.
 pub const MAX_TEXT: u32 = 1 << 20;
-/// Most parts that a dispute adds up.
-pub const MAX_PARTS: u32 = 128;
+/// Most parts that a dispute adds up: one more than a receipt may have of contributors.
+pub const MAX_PARTS: u32 = MAX_CONTRIBUTORS + 1;
 /// Most epochs that a dispute adds up, beside the disputed one.
 pub const MAX_EPOCHS: u32 = 32;
 /// Most receipts of a lane that a dispute lists.
@@ -233,7 +235,8 @@ pub enum Dispute {
 		/// The part.
 		part: Opened<PartLeaf>,
 	},
-	/// The parts of a receipt's contributors come to more than its data share.
+	/// The parts of a receipt's contributors come to more than its data share, or are more than a receipt
+	/// may have, [`MAX_CONTRIBUTORS`]: else small ones beyond number could come to any sum.
 	#[codec(index = 11)]
 	DataExceeded {
 		/// The receipt's leaf.
@@ -371,6 +374,9 @@ pub enum Fault {
 	/// A lane's receipts do not stand in their sequence.
 	#[codec(index = 25)]
 	LaneDisordered,
+	/// A receipt pays more contributors than it may.
+	#[codec(index = 26)]
+	TooManyParts,
 }
 
 /// Why a dispute proves nothing.
@@ -564,7 +570,7 @@ impl Dispute {
 				leaf,
 				receipt,
 				parts,
-			} => data_exceeded(leaf, receipt, parts, report)?,
+			} => data_exceeded(leaf, receipt, parts, report, chain)?,
 			Self::Misplaced { part, payout } => {
 				let part_at = part.before(&report.parts)?;
 				let payout_at = payout.before(&report.payouts)?;
@@ -788,6 +794,7 @@ fn data_exceeded(
 	receipt: &Receipt,
 	parts: &[Opened<PartLeaf>],
 	report: &ReportFacts,
+	chain: &impl ChainFacts,
 ) -> Result<Option<Fault>, NotProven> {
 	let net = net_of(leaf, report)?;
 	same_receipt(&leaf.leaf, receipt)?;
@@ -804,7 +811,15 @@ fn data_exceeded(
 		related(part.leaf.receipt == leaf.index && of_data)?;
 		sum = end(sum, part.leaf.amount)?;
 	}
-	Ok((sum > data).then_some(Fault::DataExceeded))
+	if sum > data {
+		return Ok(Some(Fault::DataExceeded));
+	}
+	if u32::try_from(parts.len()).map_err(|_| NotProven::Overflow)? < MAX_PARTS {
+		return Ok(None);
+	}
+	// The rule came with the account of lanes; before, reporters could not know it.
+	source_of(receipt, report, chain)?;
+	Ok(Some(Fault::TooManyParts))
 }
 
 /// The accumulator over receipts with these digests.

@@ -17,6 +17,7 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::cmp::Reverse;
 use scale_info::TypeInfo;
 
 /// A leaf of a report's receipts tree; its amount is `paid`.
@@ -151,6 +152,10 @@ impl PayoutLeaf {
 	}
 }
 
+/// Most contributors that one receipt pays: one fewer than a dispute can add up, so that it sees all of
+/// them wherever there are more.
+pub const MAX_CONTRIBUTORS: u32 = 127;
+
 /// A contribution and its weight in a receipt's data share; only ratios matter.
 pub type DataWeight = (DatanetId, ContributionId, u128);
 
@@ -255,8 +260,9 @@ pub fn payouts(parts: &[PartLeaf]) -> Option<Vec<PayoutLeaf>> {
 	)
 }
 
-/// Splits `net` units that one receipt earned over its payees. `None` on overflow, or if the earning
-/// names an adapter and no base model.
+/// Splits `net` units that one receipt earned over its payees. Of contributors with a weight, the
+/// [`MAX_CONTRIBUTORS`] with the largest share in it, of equal ones those that stand earlier. `None` on
+/// overflow, or if the earning names an adapter and no base model.
 pub fn split(earning: &Earning, net: Balance, terms: &Terms) -> Option<Vec<(Payee, Balance)>> {
 	let Some(base_model) = earning.base else {
 		return earning
@@ -273,13 +279,14 @@ pub fn split(earning: &Earning, net: Balance, terms: &Terms) -> Option<Vec<(Paye
 	};
 	parts.push((Payee::BaseOwner(base_model), base));
 	parts.push((Payee::AdapterOwner(*id), adapter));
+	let contributors = largest(contributors);
 	let weights: Vec<u128> = contributors.iter().map(|(_, _, weight)| *weight).collect();
 	if weights.iter().all(|weight| *weight == 0) {
 		parts.push((Payee::Treasury, data));
 		return Some(parts);
 	}
-	for ((datanet, contribution, _), amount) in contributors.iter().zip(apportion(data, &weights)?)
-	{
+	let amounts = apportion(data, &weights)?;
+	for ((datanet, contribution, _), amount) in contributors.iter().zip(amounts) {
 		let payee = Payee::Contributor {
 			adapter: *id,
 			datanet: *datanet,
@@ -288,6 +295,18 @@ pub fn split(earning: &Earning, net: Balance, terms: &Terms) -> Option<Vec<(Paye
 		parts.push((payee, amount));
 	}
 	Some(parts)
+}
+
+/// Those with the largest weights, as many as one receipt pays, in the order in which they stood.
+fn largest(contributors: &[DataWeight]) -> Vec<DataWeight> {
+	let most = usize::try_from(MAX_CONTRIBUTORS).unwrap_or(usize::MAX);
+	let mut ranked: Vec<_> = (0u32..).zip(contributors.iter().copied()).collect();
+	if ranked.len() > most {
+		ranked.sort_by_key(|(at, (_, _, weight))| (Reverse(*weight), *at));
+		ranked.truncate(most);
+		ranked.sort_by_key(|(at, _)| *at);
+	}
+	ranked.into_iter().map(|(_, weighed)| weighed).collect()
 }
 
 /// The tree over an epoch's parts.

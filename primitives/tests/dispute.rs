@@ -31,7 +31,7 @@ fn provider() -> AccountId {
 }
 
 /// The chain as the tests know it: base model 0, adapters 0 and 1 on it, channel 0 to the provider,
-/// channel 1 to another, channel 2 closed, contributions 0 to 4 of Datanet 0.
+/// channel 1 to another, channel 2 closed, contributions 0 to 299 of Datanet 0.
 #[derive(Clone, Default)]
 struct World {
 	/// What was redeemed of the lanes that were used; `None` before any account was kept.
@@ -114,7 +114,7 @@ impl ChainFacts for World {
 				adapter,
 				datanet,
 				contribution,
-			} => *adapter < 2 && *datanet == 0 && *contribution < 5,
+			} => *adapter < 2 && *datanet == 0 && *contribution < 300,
 		}
 	}
 
@@ -900,7 +900,7 @@ fn one_part_listed_again_should_not_make_the_data_share_exceeded() {
 fn a_payee_that_does_not_exist_should_be_found() {
 	let mut book = Book::usual();
 	let index = book.part_of(contributor(1, 0), 2);
-	book.parts[index].payee = contributor(1, 7);
+	book.parts[index].payee = contributor(1, 700);
 	book.parts.sort_by_key(|part| (part.payee, part.receipt));
 	book.repay();
 	let found = (0..book.payouts.len()).any(|payout| {
@@ -1159,4 +1159,67 @@ fn receipts_should_not_hide_between_those_of_other_lanes_nor_share_a_place_on_th
 		world
 	});
 	assert_eq!(verdict, Ok(Fault::LaneExceeded));
+}
+
+#[test]
+fn a_data_share_should_not_be_exceeded_by_many_small_parts() {
+	// Each of 256 parts is small enough, and so are any 128 of them; together they are all there is.
+	let mut book = Book::honest(
+		&[(Some((0, vec![1])), 9, 40, 1_000)],
+		None,
+		Terms::default(),
+	);
+	let net = book.facts().payouts.sum;
+	let mut left = net;
+	book.parts = (0..256)
+		.map(|contribution| {
+			let amount = if contribution == 255 { left } else { net / 256 };
+			left -= amount;
+			PartLeaf {
+				payee: contributor(0, contribution),
+				receipt: 0,
+				amount,
+			}
+		})
+		.collect();
+	book.parts[255].amount = net / 256;
+	book.repay();
+	let exceeded = |count: usize| Dispute::DataExceeded {
+		leaf: book.leaf(0),
+		receipt: book.receipts[0].clone(),
+		parts: (0..count)
+			.map(|index| book.part(index))
+			.collect::<Vec<_>>()
+			.try_into()
+			.unwrap(),
+	};
+	assert_eq!(book.check(exceeded(128)), Ok(Fault::TooManyParts));
+	assert_eq!(book.check(exceeded(127)), Err(NotProven::Holds));
+	// Nobody knew the rule before the chain kept an account of lanes.
+	let before = exceeded(128).check(&book.facts(), &World::default());
+	assert_eq!(before, Err(NotProven::Unknown));
+}
+
+#[test]
+fn a_receipt_should_pay_those_with_the_largest_weights_and_hold() {
+	let mut weights = vec![5; 200];
+	weights[150..].fill(7);
+	weights[3] = 0;
+	let asked: Vec<Asked> = vec![(Some((0, weights)), 900, 4_000, 1_000)];
+	let book = Book::honest(&asked, None, Terms::default());
+	let paid: Vec<_> = book
+		.parts
+		.iter()
+		.filter_map(|part| match part.payee {
+			Payee::Contributor { contribution, .. } => Some(contribution),
+			_ => None,
+		})
+		.collect();
+	// The fifty that weigh most, and the first of those that weigh alike.
+	let expected: Vec<_> = (0..78).filter(|at| *at != 3).chain(150..200).collect();
+	assert_eq!(paid, expected);
+	let sum: Balance = book.parts.iter().map(|part| part.amount).sum();
+	assert_eq!(sum, book.facts().payouts.sum);
+	let verdict = book.check(book.data_exceeded(0));
+	assert_eq!(verdict, Err(NotProven::Holds));
 }

@@ -90,6 +90,20 @@ export interface Earning {
 export const receiptNet = (licence: bigint, net: bigint, before: bigint, paid: bigint): bigint =>
 	scale(net, before + paid, licence) - scale(net, before, licence);
 
+/** Most contributors that one receipt pays. */
+export const MAX_CONTRIBUTORS = 127;
+
+/** Those with the largest weights, as many as one receipt pays, in their order; of equal ones the earlier. */
+function largest(contributors: readonly DataWeight[]): readonly DataWeight[] {
+	if (contributors.length <= MAX_CONTRIBUTORS) return contributors;
+	return contributors
+		.map((weighed, at) => ({ weighed, at }))
+		.sort((a, b) => (a.weighed.weight === b.weighed.weight ? a.at - b.at : a.weighed.weight > b.weighed.weight ? -1 : 1))
+		.slice(0, MAX_CONTRIBUTORS)
+		.sort((a, b) => a.at - b.at)
+		.map(({ weighed }) => weighed);
+}
+
 /** Splits `net` units that one receipt earned over its payees, of whom some may get nothing. */
 export function split(earning: Omit<Earning, 'paid'>, net: bigint, terms: Terms): PayoutLeaf[] {
 	if (earning.base === null) return [{ payee: 'Treasury', amount: net }];
@@ -99,10 +113,11 @@ export function split(earning: Omit<Earning, 'paid'>, net: bigint, terms: Terms)
 	const id = earning.adapter;
 	if (id === null) return [...all, { payee: { BaseOwner: earning.base }, amount: base + adapter + data }];
 	all.push({ payee: { BaseOwner: earning.base }, amount: base }, { payee: { AdapterOwner: id }, amount: adapter });
-	const weights = earning.contributors.map(({ weight }) => weight);
+	const contributors = largest(earning.contributors);
+	const weights = contributors.map(({ weight }) => weight);
 	if (weights.every((weight) => weight === 0n)) return [...all, { payee: 'Treasury', amount: data }];
 	const amounts = apportion(data, weights);
-	earning.contributors.forEach(({ datanet, contribution }, i) => {
+	contributors.forEach(({ datanet, contribution }, i) => {
 		all.push({ payee: { Contributor: { adapter: id, datanet, contribution } }, amount: amounts[i] ?? 0n });
 	});
 	return all;

@@ -726,3 +726,38 @@ fn what_a_pot_came_from_should_not_be_swept_while_it_may_be_needed() {
 		assert!(Attribution::source(&bob(), 0, 0, 0, 0).unwrap().licence > 0);
 	})
 }
+
+#[test]
+fn a_data_share_should_not_be_exceeded_by_many_small_parts() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		// Bob's friends, each with so little that no dispute can add up more than the data share.
+		let friend = |contribution| PartLeaf {
+			payee: Payee::Contributor {
+				adapter: 0,
+				datanet: 0,
+				contribution,
+			},
+			receipt: 0,
+			amount: 38 * OPEN / 256,
+		};
+		let book = Book::with_parts(bob(), 0, (0..256).map(friend).collect());
+		assert_ok!(book.report());
+		let shown = |count: usize| Dispute::DataExceeded {
+			leaf: book.leaf(),
+			receipt: book.receipt.clone().unwrap(),
+			parts: (0..count)
+				.map(|index| book.part(index))
+				.collect::<Vec<_>>()
+				.try_into()
+				.unwrap(),
+		};
+		assert_noop!(book.dispute(eve(), shown(127)), Error::<Test>::ReportHolds);
+		assert_ok!(book.dispute(eve(), shown(128)));
+		// Who has as many contributors pays the largest.
+		let right = Book::of(bob(), 0, 256);
+		assert_ok!(right.report_for(eve()));
+		assert_eq!(right.part_leaves.len(), 127 + 3);
+	})
+}
