@@ -202,6 +202,7 @@ pub fn find(
 	search.parts();
 	search.places();
 	search.payees();
+	search.order();
 	search.spans();
 	Ok(search.found)
 }
@@ -404,7 +405,26 @@ impl<'a, C: ChainFacts> Search<'a, C> {
 	fn payees(&mut self) {
 		for at in 0..self.published().payout_leaves.len() {
 			let payout = self.trees.payout(at);
-			self.consider(payout.map(|payout| Dispute::UnknownPayee { payout }));
+			self.consider(
+				payout
+					.clone()
+					.map(|payout| Dispute::UnknownPayee { payout }),
+			);
+			self.consider(payout.map(|payout| Dispute::EmptyPayout { payout }));
+		}
+	}
+
+	/// Payouts that do not stand in the order of their payees.
+	fn order(&mut self) {
+		let payouts = &self.published().payout_leaves;
+		for (at, pair) in payouts.windows(2).enumerate() {
+			if matches!(pair, [first, second] if first.payee < second.payee) {
+				continue;
+			}
+			let shown = self.trees.payout(at).zip(self.trees.payout(at + 1));
+			self.consider(
+				shown.map(|(first, second)| Dispute::PayoutsDisordered { first, second }),
+			);
 		}
 	}
 

@@ -16,6 +16,8 @@
 //! | [`DataExceeded`](Dispute::DataExceeded) | a receipt's contributors get more than the data share, or are too many |
 //! | [`Misplaced`](Dispute::Misplaced) | a payout is not the sum of its payee's parts |
 //! | [`UnknownPayee`](Dispute::UnknownPayee) | a payee that does not exist |
+//! | [`PayoutsDisordered`](Dispute::PayoutsDisordered) | a payee with two payouts, or payouts that are not in the order of payees |
+//! | [`EmptyPayout`](Dispute::EmptyPayout) | a payout of nothing |
 //! | [`FalseSpan`](Dispute::FalseSpan) | a quotation that is not in the record it names |
 //! | [`NotAcknowledged`](Dispute::NotAcknowledged) | the payer acknowledged another receipt in its place, or none there |
 //! | [`NotRedeemed`](Dispute::NotRedeemed) | what was redeemed went to the receipts that the payer acknowledged |
@@ -279,6 +281,21 @@ pub enum Dispute {
 		/// Its receipt, of the same lane.
 		last_receipt: Receipt,
 	},
+	/// A payout's payee does not come after that of one before it. Without an order, a report could be
+	/// padded with more leaves than anyone will settle.
+	#[codec(index = 15)]
+	PayoutsDisordered {
+		/// The payout that stands first.
+		first: Opened<PayoutLeaf>,
+		/// One that stands after it.
+		second: Opened<PayoutLeaf>,
+	},
+	/// A payout of nothing, which is but padding.
+	#[codec(index = 16)]
+	EmptyPayout {
+		/// The payout.
+		payout: Opened<PayoutLeaf>,
+	},
 }
 
 /// What is wrong with a report.
@@ -377,6 +394,12 @@ pub enum Fault {
 	/// A receipt pays more contributors than it may.
 	#[codec(index = 26)]
 	TooManyParts,
+	/// The payouts are not in the order of their payees, or a payee has two.
+	#[codec(index = 27)]
+	PayoutsDisordered,
+	/// A payout is of nothing.
+	#[codec(index = 28)]
+	EmptyPayout,
 }
 
 /// Why a dispute proves nothing.
@@ -581,6 +604,16 @@ impl Dispute {
 			Self::UnknownPayee { payout } => {
 				payout.before(&report.payouts)?;
 				(!chain.is_payable(&payout.leaf.payee)).then_some(Fault::UnknownPayee)
+			}
+			Self::PayoutsDisordered { first, second } => {
+				first.before(&report.payouts)?;
+				second.before(&report.payouts)?;
+				related(first.index < second.index)?;
+				(first.leaf.payee >= second.leaf.payee).then_some(Fault::PayoutsDisordered)
+			}
+			Self::EmptyPayout { payout } => {
+				payout.before(&report.payouts)?;
+				(payout.leaf.amount == 0).then_some(Fault::EmptyPayout)
 			}
 			Self::Unexplained { leaf } => {
 				leaf.before(&report.receipts)?;

@@ -454,6 +454,15 @@ impl Book {
 			all.push(Dispute::UnknownPayee {
 				payout: self.payout(payout),
 			});
+			all.push(Dispute::EmptyPayout {
+				payout: self.payout(payout),
+			});
+			for second in 0..self.payouts.len() {
+				all.push(Dispute::PayoutsDisordered {
+					first: self.payout(payout),
+					second: self.payout(second),
+				});
+			}
 		}
 		all
 	}
@@ -1222,4 +1231,41 @@ fn a_receipt_should_pay_those_with_the_largest_weights_and_hold() {
 	assert_eq!(sum, book.facts().payouts.sum);
 	let verdict = book.check(book.data_exceeded(0));
 	assert_eq!(verdict, Err(NotProven::Holds));
+}
+
+#[test]
+fn a_report_should_not_be_padded_with_payouts_of_nothing_or_of_one_payee() {
+	let disordered = |book: &Book, first, second| {
+		let dispute = Dispute::PayoutsDisordered {
+			first: book.payout(first),
+			second: book.payout(second),
+		};
+		book.check(dispute)
+	};
+	let mut padded = Book::usual();
+	let nothing = PayoutLeaf {
+		payee: Payee::Stakers,
+		amount: 0,
+	};
+	padded.payouts.insert(0, nothing);
+	let payout = padded.payout(0);
+	let verdict = padded.check(Dispute::EmptyPayout { payout });
+	assert_eq!(verdict, Ok(Fault::EmptyPayout));
+	assert_eq!(disordered(&padded, 0, 1), Ok(Fault::PayoutsDisordered));
+
+	// One payee's money in two payouts.
+	let mut split = Book::usual();
+	let amount = split.payouts[1].amount;
+	split.payouts[1].amount -= 1;
+	split.payouts.insert(
+		1,
+		PayoutLeaf {
+			amount: 1,
+			..split.payouts[1]
+		},
+	);
+	assert_eq!(amount, split.payouts[1].amount + split.payouts[2].amount);
+	assert_eq!(disordered(&split, 1, 2), Ok(Fault::PayoutsDisordered));
+	assert_eq!(disordered(&split, 2, 1), Err(NotProven::Unrelated));
+	assert_eq!(disordered(&split, 0, 1), Err(NotProven::Holds));
 }

@@ -124,6 +124,11 @@ const disputes: Dispute[] = [
 	{ NotAcknowledged: { ...shown, acknowledged: [hash] } },
 	{ PartWithoutReceipt: { part } },
 	{ DataExceeded: { ...shown, parts: [part] } },
+	{ NotRedeemed: { ...shown, acknowledged: [shown.receipt] } },
+	{ Unexplained: { leaf: openedReceipt } },
+	{ LaneExceeded: { first: openedReceipt, firstReceipt: shown.receipt, last: openedReceipt, lastReceipt: shown.receipt } },
+	{ PayoutsDisordered: { first: payout, second: payout } },
+	{ EmptyPayout: { payout } },
 ];
 
 test('every dispute should be encoded as the runtime reads it', { skip: complete ? false : 'the metadata is older than disputes' }, () => {

@@ -356,6 +356,7 @@ pub(crate) fn further_openings(dispute: &Dispute) -> u32 {
 		| Dispute::DuplicatePart { .. }
 		| Dispute::Misplaced { .. }
 		| Dispute::LaneExceeded { .. }
+		| Dispute::PayoutsDisordered { .. }
 		| Dispute::FalseSpan {
 			evidence: SpanEvidence::Record(_),
 			..
@@ -365,6 +366,7 @@ pub(crate) fn further_openings(dispute: &Dispute) -> u32 {
 		Dispute::WrongReceipt { .. }
 		| Dispute::Overpaid { .. }
 		| Dispute::UnknownPayee { .. }
+		| Dispute::EmptyPayout { .. }
 		| Dispute::FalseSpan { .. }
 		| Dispute::NotAcknowledged { .. }
 		| Dispute::PartWithoutReceipt { .. }

@@ -39,5 +39,15 @@ export type Dispute =
 	| { NotAcknowledged: { leaf: Opened<ReceiptLeaf>; receipt: Receipt; acknowledged: Hex[] } }
 	/** A part of a receipt that is not there. */
 	| { PartWithoutReceipt: { part: Opened<PartLeaf> } }
-	/** A receipt's contributors get more than the data share. */
-	| { DataExceeded: { leaf: Opened<ReceiptLeaf>; receipt: Receipt; parts: Opened<PartLeaf>[] } };
+	/** A receipt's contributors get more than the data share, or are more than may be. */
+	| { DataExceeded: { leaf: Opened<ReceiptLeaf>; receipt: Receipt; parts: Opened<PartLeaf>[] } }
+	/** What was redeemed went to the receipts that the payer acknowledged: all of the lane's. */
+	| { NotRedeemed: { leaf: Opened<ReceiptLeaf>; receipt: Receipt; acknowledged: Receipt[] } }
+	/** Another than the provider reports money without a receipt. */
+	| { Unexplained: { leaf: Opened<ReceiptLeaf> } }
+	/** A lane's receipts, from one to another, count more than it earned in the epoch, or are out of sequence. */
+	| { LaneExceeded: { first: Opened<ReceiptLeaf>; firstReceipt: Receipt; last: Opened<ReceiptLeaf>; lastReceipt: Receipt } }
+	/** Payouts that are not in the order of their payees. */
+	| { PayoutsDisordered: { first: Opened<PayoutLeaf>; second: Opened<PayoutLeaf> } }
+	/** A payout of nothing. */
+	| { EmptyPayout: { payout: Opened<PayoutLeaf> } };

@@ -761,3 +761,40 @@ fn a_data_share_should_not_be_exceeded_by_many_small_parts() {
 		assert_eq!(right.part_leaves.len(), 127 + 3);
 	})
 }
+
+#[test]
+fn a_report_should_not_be_padded_with_leaves_of_nothing() {
+	ExtBuilder.build_and_execute(|| {
+		collect(&bob(), 0, 40 * OPEN);
+		end_epoch();
+		let right = Book::of(bob(), 0, 4);
+		let mut leaves = vec![leaf(Payee::Stakers, 0); 1_000];
+		leaves.extend(right.leaves.clone());
+		let book = Book::with(bob(), 0, right.part_leaves.clone(), leaves);
+		assert_ok!(book.report());
+		let padding = Dispute::EmptyPayout {
+			payout: book.payout(999),
+		};
+		assert_ok!(book.dispute(eve(), padding));
+
+		// Nor with many payouts of one payee.
+		let mut leaves = right.leaves.clone();
+		leaves[0].amount -= 1;
+		leaves.insert(0, leaf(leaves[0].payee, 1));
+		let book = Book::with(bob(), 0, right.part_leaves.clone(), leaves);
+		assert_ok!(book.report_for(dave()));
+		let padding = Dispute::PayoutsDisordered {
+			first: book.payout(0),
+			second: book.payout(1),
+		};
+		assert_ok!(book.dispute(eve(), padding));
+		assert_ok!(right.report_for(dave()));
+		for index in 0..right.leaves.len() {
+			let payout = right.payout(index);
+			assert_noop!(
+				right.dispute(eve(), Dispute::EmptyPayout { payout }),
+				Error::<Test>::ReportHolds
+			);
+		}
+	})
+}
