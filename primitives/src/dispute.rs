@@ -51,11 +51,11 @@ pub const MAX_TEXT: u32 = 1 << 20;
 pub const MAX_PARTS: u32 = MAX_CONTRIBUTORS + 1;
 /// Most epochs that a dispute adds up, beside the disputed one.
 pub const MAX_EPOCHS: u32 = 32;
-/// Most receipts of a lane that a dispute lists.
+/// Most receipts of a lane in one generation, which a dispute can list all.
 pub const MAX_ACKNOWLEDGED: u32 = 4_096;
 
 /// Most receipts of a lane that a dispute shows.
-pub const MAX_SHOWN: u32 = 1_024;
+pub const MAX_SHOWN: u32 = MAX_ACKNOWLEDGED;
 
 /// The nodes that lead from a leaf to the root.
 pub type Path = BoundedVec<Node, ConstU32<MAX_PROOF>>;
@@ -400,6 +400,9 @@ pub enum Fault {
 	/// A payout is of nothing.
 	#[codec(index = 28)]
 	EmptyPayout,
+	/// A receipt stands further along its lane than a lane is long.
+	#[codec(index = 29)]
+	LaneTooLong,
 }
 
 /// Why a dispute proves nothing.
@@ -554,7 +557,7 @@ impl Dispute {
 			}
 			Self::WrongReceipt { leaf, receipt } => {
 				opened(leaf, receipt, report)?;
-				receipt_fault(receipt, &report.provider, chain)
+				receipt_fault(receipt, report, chain)
 			}
 			Self::Overpaid { leaf, receipt } => {
 				opened(leaf, receipt, report)?;
@@ -677,10 +680,11 @@ impl Dispute {
 	}
 }
 
-/// What is wrong with a receipt by which `provider` earned money, as far as the chain can tell.
+/// What is wrong with a receipt that `report` says its provider earned money by, as far as the chain can
+/// tell.
 pub fn receipt_fault(
 	receipt: &Receipt,
-	provider: &AccountId,
+	report: &ReportFacts,
 	chain: &impl ChainFacts,
 ) -> Option<Fault> {
 	if receipt.genesis != chain.genesis() {
@@ -688,10 +692,14 @@ pub fn receipt_fault(
 	}
 	match chain.channel(receipt.channel) {
 		ChannelFact::NeverOpened => return Some(Fault::UnknownChannel),
-		ChannelFact::Open { provider: paid } if paid != *provider => {
+		ChannelFact::Open { provider } if provider != report.provider => {
 			return Some(Fault::ForeignChannel)
 		}
 		ChannelFact::Closed | ChannelFact::Open { .. } => {}
+	}
+	// Before the chain kept an account of lanes, nobody knew that they end.
+	if receipt.sequence >= MAX_ACKNOWLEDGED && source_of(receipt, report, chain).is_ok() {
+		return Some(Fault::LaneTooLong);
 	}
 	let Some(mut rate) = chain.base_rate(receipt.base) else {
 		return Some(Fault::UnknownBase);
@@ -1015,7 +1023,7 @@ impl ShownReceipt {
 					Err(NotProven::Unknown) => false,
 					Err(error) => return Err(error),
 				};
-				let faultless = receipt_fault(receipt, &report.provider, chain).is_none()
+				let faultless = receipt_fault(receipt, report, chain).is_none()
 					&& self.leaf.leaf.paid <= receipt.licence;
 				related(faultless && !exceeded)?;
 			}

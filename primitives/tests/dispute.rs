@@ -6,7 +6,7 @@ use openledger_primitives::{
 	dispute::{
 		audit_draw, AdapterFact, AuditAnswer, AuditTree, ChainFacts, ChannelFact, Dispute, Fault,
 		Leaf, NotProven, Opened, ReportFacts, ShownPart, ShownReceipt, Source, SpanEvidence,
-		AUDIT_LEAVES,
+		AUDIT_LEAVES, MAX_ACKNOWLEDGED,
 	},
 	merkle::{self, Tree},
 	report::{parts, parts_tree, payouts, payouts_tree, receipts_tree, Earning},
@@ -1268,4 +1268,67 @@ fn a_report_should_not_be_padded_with_payouts_of_nothing_or_of_one_payee() {
 	assert_eq!(disordered(&split, 1, 2), Ok(Fault::PayoutsDisordered));
 	assert_eq!(disordered(&split, 2, 1), Err(NotProven::Unrelated));
 	assert_eq!(disordered(&split, 0, 1), Err(NotProven::Holds));
+}
+
+#[test]
+fn a_receipt_too_late_on_its_lane_to_be_disputed_should_be_a_fault() {
+	let mut book = Book::usual();
+	let check = |book: &Book, world: &World| {
+		let dispute = Dispute::WrongReceipt {
+			leaf: book.leaf(0),
+			receipt: book.receipts[0].clone(),
+		};
+		dispute.check(&book.facts(), world)
+	};
+	book.forge(0, |receipt| receipt.sequence = MAX_ACKNOWLEDGED - 1);
+	assert_eq!(check(&book, &book.world()), Err(NotProven::Holds));
+	book.forge(0, |receipt| receipt.sequence = MAX_ACKNOWLEDGED);
+	assert_eq!(check(&book, &book.world()), Ok(Fault::LaneTooLong));
+	// Lanes that were longer before there was a bound are no fault.
+	assert_eq!(check(&book, &World::default()), Err(NotProven::Holds));
+}
+
+#[test]
+fn a_lane_that_is_as_long_as_it_may_be_should_be_judged_to_its_end() {
+	let receipts: Vec<_> = (0..MAX_ACKNOWLEDGED)
+		.map(|sequence| receipt(sequence, None, 1, 1))
+		.collect();
+	let mut book = Book::honest(&[(None, 1, 1, 1_000)], None, Terms::default());
+	book.forge(0, |receipt| receipt.sequence = MAX_ACKNOWLEDGED - 1);
+	let mut world = book.world();
+	let source = world
+		.sources
+		.as_mut()
+		.unwrap()
+		.get_mut(&(0, 0, LANE))
+		.unwrap();
+	source.total = receipts.iter().map(|receipt| receipt.licence).sum();
+	source.receipts = fold(&receipts.iter().map(Receipt::digest).collect::<Vec<_>>());
+	book.forge(0, |receipt| receipt.request = Hash::zero());
+	let digests: Vec<_> = receipts.iter().map(Receipt::digest).collect();
+	let dispute = Dispute::NotAcknowledged {
+		leaf: book.leaf(0),
+		receipt: book.receipts[0].clone(),
+		acknowledged: digests.try_into().unwrap(),
+	};
+	assert_eq!(
+		dispute.check(&book.facts(), &world),
+		Ok(Fault::NotAcknowledged)
+	);
+	// One fewer is acknowledged, and nothing is left for the last.
+	let source = world
+		.sources
+		.as_mut()
+		.unwrap()
+		.get_mut(&(0, 0, LANE))
+		.unwrap();
+	let known = &receipts[..receipts.len() - 1];
+	source.total = known.iter().map(|receipt| receipt.licence).sum();
+	source.receipts = fold(&known.iter().map(Receipt::digest).collect::<Vec<_>>());
+	let dispute = Dispute::NotRedeemed {
+		leaf: book.leaf(0),
+		receipt: book.receipts[0].clone(),
+		acknowledged: known.to_vec().try_into().unwrap(),
+	};
+	assert_eq!(dispute.check(&book.facts(), &world), Ok(Fault::NotRedeemed));
 }

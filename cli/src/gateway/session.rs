@@ -16,7 +16,8 @@ use crate::answers::Answer;
 use codec::{DecodeAll, Encode};
 use openledger_client::types::Provider;
 use openledger_primitives::{
-	content_hash, voucher::acknowledge, Attribution, Hash, Price, Rate, Receipt,
+	content_hash, dispute::MAX_ACKNOWLEDGED, voucher::acknowledge, Attribution, Hash, Price, Rate,
+	Receipt,
 };
 use openledger_proto::v1::{
 	self as wire, generate_request::Frame as Out, generate_response::Frame as In,
@@ -31,6 +32,8 @@ use std::{
 use tokio::{sync::mpsc, time::timeout};
 use tonic::{transport, Streaming};
 
+/// The code of a lane that has had all the answers it can have.
+const LANE_FULL: &str = "lane-full";
 /// How long a worker may take for its first word, and between two.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a worker that was never paid from here may take to say what it asks for.
@@ -173,7 +176,7 @@ async fn attempt_provider(
 			return Err(failure);
 		}
 		match failure.error.code.as_str() {
-			"lane-busy" | "lane-unknown" | "lane-mismatch" => (),
+			"lane-busy" | "lane-unknown" | "lane-mismatch" | LANE_FULL => (),
 			"escrow-empty" | "delegate-limit" if !filled => {
 				filled = true;
 				gateway.purse.top_up(&channel, left).await?;
@@ -273,11 +276,15 @@ async fn attempt(
 		events,
 		text_sent: false,
 	};
-	let accepted = match session.next().await? {
-		Some(In::Accepted(accepted)) => accepted,
-		_ => return Err(misbehaves("it began without accepting").into()),
-	};
 	let record = channel.record(seat.lane());
+	let accepted = match session.next().await {
+		Ok(Some(In::Accepted(accepted))) => accepted,
+		Ok(_) => return Err(misbehaves("it began without accepting").into()),
+		Err(error) => {
+			session.retire_for(&error, seat, record).await?;
+			return Err(error.into());
+		}
+	};
 	let agreed = session
 		.check(model, bounds, &accepted)
 		.and_then(|price| Ok((price, session.agree(&record, &seat, &accepted)?)));
@@ -370,14 +377,16 @@ impl Session<'_> {
 		Ok(price)
 	}
 
-	/// Gives the lane up if `error` says that the worker claims what was not signed or did not come.
+	/// Gives the lane up if `error` says that it is full, or that the worker claims what was not signed or
+	/// did not come.
 	async fn retire_for(
 		&self,
 		error: &GatewayError,
 		seat: Seat,
 		record: LaneRecord,
 	) -> Result<(), GatewayError> {
-		if error.code != "lane-mismatch" && error.code != OVERCHARGES {
+		let is_full = error.code == LANE_FULL;
+		if error.code != "lane-mismatch" && error.code != OVERCHARGES && !is_full {
 			return Ok(());
 		}
 		let retired = LaneRecord {
@@ -387,7 +396,11 @@ impl Session<'_> {
 		let (purse, lane) = (&self.gateway.purse, seat.lane());
 		purse.keep(self.channel, lane, &retired).await?;
 		self.gateway.metrics.retired();
-		tracing::error!(channel = self.channel.id, lane, "{error}");
+		if is_full {
+			tracing::info!(channel = self.channel.id, lane, "{error}");
+		} else {
+			tracing::error!(channel = self.channel.id, lane, "{error}");
+		}
 		seat.retire();
 		Ok(())
 	}
@@ -403,6 +416,14 @@ impl Session<'_> {
 			.lane
 			.as_ref()
 			.ok_or_else(|| misbehaves("it sent no lane state"))?;
+		// What comes later on a lane cannot be held against the worker.
+		if lane.sequence >= MAX_ACKNOWLEDGED {
+			let full = format!(
+				"Lane {} has had all the answers that a lane can have.",
+				seat.lane()
+			);
+			return Err(GatewayError::new(503, LANE_FULL, full));
+		}
 		let held = Totals {
 			amount: number(&lane.amount)?,
 			licence: number(&lane.licence)?,

@@ -76,6 +76,9 @@ pub enum Refusal {
 	/// The lane was used with this provider before, but this worker has no record of it.
 	#[error("lane {0} was used before and this worker has no record of it; use another lane")]
 	LaneUnknown(Lane),
+	/// The lane has had as many answers as can be held against its provider.
+	#[error("lane {0} has had all the answers that a lane can have; use another lane")]
+	LaneFull(Lane),
 	/// The price is above what the payer can be asked for.
 	#[error("the price of this request does not fit a 128-bit amount; ask for fewer tokens")]
 	PriceOverflow,
@@ -208,6 +211,7 @@ impl Refusal {
 			Self::LaneOutOfRange(_) => "lane-out-of-range",
 			Self::LaneBusy(_) => "lane-busy",
 			Self::LaneUnknown(_) => "lane-unknown",
+			Self::LaneFull(_) => "lane-full",
 			Self::PriceOverflow => "price-overflow",
 			Self::PromptTooLong { .. } => "prompt-too-long",
 			Self::Voucher(error) => error.code(),
@@ -248,6 +252,7 @@ impl Refusal {
 			| Self::EscrowEmpty { .. }
 			| Self::DelegateLimit(_)
 			| Self::LaneUnknown(_)
+			| Self::LaneFull(_)
 			| Self::Voucher(_)
 			| Self::PaymentTimeout(_) => Blame::Payment,
 			Self::UnknownModel(_) | Self::AdapterMissing { .. } | Self::NotFound(_) => {

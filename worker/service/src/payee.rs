@@ -11,7 +11,8 @@ use crate::{
 };
 use openledger_client::types::{Channel, LaneState};
 use openledger_primitives::{
-	AccountId, Attribution, Balance, BlockNumber, ChannelId, Hash, Receipt,
+	dispute::MAX_ACKNOWLEDGED, AccountId, Attribution, Balance, BlockNumber, ChannelId, Hash,
+	Receipt,
 };
 use std::{
 	sync::Arc,
@@ -151,6 +152,9 @@ impl Payee {
 		let seat = self.meter.sit(key, limit)?;
 		self.recover(key).await?;
 		let lane = self.store.lane(&key)?.unwrap_or_default();
+		if lane.sequence >= MAX_ACKNOWLEDGED {
+			return Err(Refusal::LaneFull(key.lane));
+		}
 		let state = self.view.lane(block, key.channel, key.lane).await?;
 		let redeemed = state.filter(|state| state.generation == key.generation);
 		if redeemed.is_some_and(|redeemed| !covers(&lane.paid(), &redeemed)) {

@@ -613,6 +613,19 @@ impl Store {
 		.await
 	}
 
+	/// Sets the sequence number of a lane's next receipt, as if it had had all before.
+	#[cfg(test)]
+	pub(crate) async fn set_sequence(&self, key: LaneKey, sequence: u32) -> Result<(), StoreError> {
+		self.write(move |tx| {
+			let mut lanes = tx.open_table(LANES)?;
+			let mut lane = lane_of(&lanes, &key)?.unwrap_or_default();
+			lane.sequence = sequence;
+			lanes.insert(row(&key), lane.encode().as_slice())?;
+			Ok(())
+		})
+		.await
+	}
+
 	/// Counts the redemptions of a finalized block, which lies in `epoch`, once.
 	pub async fn follow(
 		&self,

@@ -369,6 +369,46 @@ async fn a_lane_that_was_used_elsewhere_should_be_refused() {
 }
 
 #[tokio::test]
+async fn a_full_lane_should_be_refused() {
+	let world = World::new().await;
+	let store = &world.payee.store;
+	let last = openledger_primitives::dispute::MAX_ACKNOWLEDGED - 1;
+	store.set_sequence(world.key(0), last).await.unwrap();
+	let finished = world.answer(&mut Payer::new(0), BASE, 10).await;
+	assert_eq!(finished.completion_tokens, 10, "there is room for one more");
+	let mut payer = Payer::new(0);
+	let mut call = world.call(payer.start(BASE, 10));
+	assert_eq!(call.refusal().await, "lane-full");
+	// Another lane goes on.
+	world.answer(&mut Payer::new(1), BASE, 10).await;
+}
+
+#[tokio::test]
+async fn money_of_a_lane_from_before_lanes_had_an_end_should_go_unexplained() {
+	let mut world = World::new().await;
+	let mut payer = Payer::new(0);
+	let mut call = world.call(payer.start(BASE, 40));
+	payer.accept(&mut call).await;
+	// As the store of a worker would have it that knew no end.
+	let end = openledger_primitives::dispute::MAX_ACKNOWLEDGED;
+	let store = &world.payee.store;
+	store.set_sequence(world.key(0), end).await.unwrap();
+	let finished = payer.stream(&mut call, u32::MAX).await.unwrap();
+	payer.acknowledge(&mut call, &finished).await;
+	world.answer(&mut Payer::new(1), BASE, 10).await;
+	world.redeem().await;
+	world.chain.next_epoch();
+	finish_epochs(&world, 1).await;
+	let report = world.payee.store.epoch(0).unwrap().unwrap().report.unwrap();
+	let explained: Vec<_> = report
+		.receipt_leaves
+		.iter()
+		.map(|leaf| !leaf.receipt.is_zero())
+		.collect();
+	assert_eq!(explained, [true, false]);
+}
+
+#[tokio::test]
 async fn lanes_together_should_not_spend_more_than_the_escrow() {
 	let world = World::new().await;
 	// One answer's prompt and first chunk cost less than an OPEN; two do not fit.
