@@ -579,10 +579,10 @@ impl World {
 	}
 
 	/// What the payer acknowledged in the place of a receipt.
-	fn not_acknowledged(&self, _: &Key, book: &Book, at: usize) -> Option<Dispute> {
+	fn not_acknowledged(&self, (provider, epoch): &Key, book: &Book, at: usize) -> Option<Dispute> {
 		let receipt = book.leaves[at].1.clone()?;
 		let lane = (receipt.channel, receipt.generation, receipt.lane);
-		let last = openledger_runtime::Channels::lane_receipts(lane.0, lane.1, lane.2)?;
+		let last = Attribution::source(provider, *epoch, lane.0, lane.1, lane.2)?.receipts;
 		let mut so_far = Hash::zero();
 		let mut acknowledged = Vec::new();
 		for served in &self.lanes.get(&lane)?.served {
