@@ -2,7 +2,8 @@
 //! who may change it in [`crate::governance::rules`], without which a new one does not compile.
 //! Until somebody sets it, the default holds. Terms and length of an attribution epoch take effect
 //! with the next one, everything else with the block that changes it, for what begins then: what
-//! is open keeps the window it was promised.
+//! is open keeps the window it was promised. Only the deadline of reports holds for the pots that
+//! are open, too; it cannot be set below its default, and is counted in epochs of their length then.
 //!
 //! The codec indices of modules and keys are part of the encoding of `parameters.set_parameter`:
 //! they never change and are never reused.

@@ -157,7 +157,8 @@ fn parts(authority: Authority, now: u32, least: u32, most: u32) -> Rule {
 	amount(authority, now.into(), least.into(), most.into())
 }
 
-/// A number of blocks; any short one will do where a chain only tries things out.
+/// A number of blocks, epochs or sessions; any short one will do where a chain only tries things
+/// out.
 fn period(authority: Authority, now: BlockNumber, least: BlockNumber, most: BlockNumber) -> Rule {
 	let least = if Launch::is_trial() { 1 } else { least };
 	Rule {
@@ -196,7 +197,9 @@ pub fn rule(key: &RuntimeParametersKey) -> Rule {
 			period(Attribution, get(key), 10 * MINUTES, 7 * DAYS)
 		}
 		Key::Attribution(A::DisputeWindow(key)) => period(Attribution, get(key), HOURS, 14 * DAYS),
-		Key::Attribution(A::ReportDeadline(key)) => amount(Attribution, get(key).into(), 1, 1_000),
+		// The deadline of pots that are open is this one, too: none ends sooner than it began with by
+		// default.
+		Key::Attribution(A::ReportDeadline(key)) => period(Attribution, get(key), 24, 1_000),
 		Key::Attribution(A::ReporterDeposit(key)) => {
 			amount(Attribution, get(key), OPEN, 100_000 * OPEN)
 		}
@@ -235,7 +238,8 @@ pub fn rule(key: &RuntimeParametersKey) -> Rule {
 		Key::Stakes(K::MaxValidators(key)) => parts(Root, get(key), 4, 256),
 		Key::Stakes(K::MaxCommission(key)) => parts(Root, get(key), 0, PARTS / 2),
 		Key::Stakes(K::UnbondingPeriod(key)) => period(Root, get(key), 7 * 24, 60 * 24),
-		Key::Stakes(K::SlashDelay(key)) => period(Root, get(key), 24, 30 * 24),
+		// Longer than the track that cancels slashes takes to decide.
+		Key::Stakes(K::SlashDelay(key)) => period(Root, get(key), 4 * 24, 30 * 24),
 		Key::Stakes(K::JailPeriod(key)) => period(Root, get(key), 24, 90 * 24),
 
 		Key::Datanets(D::ContributionBond(key)) => amount(Attribution, get(key), 0, 1_000 * OPEN),

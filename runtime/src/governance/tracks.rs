@@ -34,8 +34,9 @@ const fn percent(part: u128) -> FixedI64 {
 const APPROVAL: Curve = Curve::make_reciprocal(4, 28, percent(80), percent(50), percent(100));
 /// From half of all OPEN that could vote, evenly, to a fiftieth.
 const SUPPORT_BY_MANY: Curve = Curve::make_linear(28, 28, percent(2), percent(50));
-/// From half of all OPEN that could vote to nothing: a tenth after a quarter of the period.
-const SUPPORT: Curve = Curve::make_reciprocal(7, 28, percent(10), percent(0), percent(50));
+/// From half of all OPEN that could vote to a hundredth: a tenth after a quarter of the period. Where
+/// nothing were enough, one unit of OPEN would decide what nobody watches.
+const SUPPORT: Curve = Curve::make_reciprocal(7, 28, percent(10), percent(1), percent(50));
 /// From unanimity, evenly, to a majority after 17/28 of the period.
 const APPROVAL_TO_CANCEL: Curve = Curve::make_linear(17, 28, percent(50), percent(100));
 /// From half of all OPEN that could vote to nothing: a hundredth at 12/28 of the period.
@@ -170,5 +171,39 @@ impl TracksInfo<Balance, BlockNumber> for Tracks {
 			}),
 			_ => Err(()),
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use sp_runtime::Perbill;
+
+	#[test]
+	fn what_changes_the_chain_should_need_support_at_any_time() {
+		for track in &TRACKS {
+			// What curves round.
+			let rounding = Perbill::from_parts(1_000);
+			let least = track.info.min_support.threshold(Perbill::one()) + rounding;
+			let needed = match track.id {
+				ROOT => Perbill::from_percent(2),
+				ATTRIBUTION | SERVING | TREASURER => Perbill::from_percent(1),
+				_ => Perbill::zero(),
+			};
+			assert!(least >= needed, "track {}: {least:?}", track.id);
+			let approval = track.info.min_approval.threshold(Perbill::one()) + rounding;
+			assert!(approval >= Perbill::from_percent(50), "track {}", track.id);
+		}
+	}
+
+	#[test]
+	fn cancelling_should_be_faster_than_anything_it_can_cancel() {
+		let time = |track: &Track<u16, Balance, BlockNumber>| {
+			let info = &track.info;
+			info.prepare_period + info.decision_period + info.confirm_period
+		};
+		let [.., canceller, _] = &TRACKS;
+		// Slashes wait for four days at least; everything else prepares, is confirmed and enacted.
+		assert!(time(canceller) < 4 * DAYS);
 	}
 }
