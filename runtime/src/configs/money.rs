@@ -33,7 +33,8 @@ impl pallet_transaction_payment::Config for Runtime {
 	type LengthToFee = LengthFee;
 	type OnChargeTransaction =
 		pallet_transaction_payment::FungibleAdapter<Balances, PayTreasuryAndAuthor>;
-	// An operational call pays five times the fee, and goes before ordinary ones.
+	// An operational call goes before ordinary ones that tip less than five times its fee; it pays no
+	// more for it.
 	type OperationalFeeMultiplier = ConstU8<5>;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
