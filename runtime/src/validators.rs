@@ -2,7 +2,8 @@
 //! income and to the treasury.
 
 use crate::{
-	accounts, AccountId, Attribution, Balances, Historical, Runtime, RuntimeOrigin, Session,
+	accounts, AccountId, Attribution, Balances, BlockNumber, Historical, Runtime, RuntimeOrigin,
+	Session, Stakes,
 };
 use alloc::vec::Vec;
 use frame_support::traits::fungible::Credit;
@@ -43,6 +44,15 @@ impl pallet_stakes::Sessions for Sessions {
 
 	fn prune_before(session: SessionIndex) {
 		Historical::prune_up_to(session);
+	}
+}
+
+/// Tells `pallet-stakes` who makes blocks.
+pub struct NoteAuthor;
+
+impl pallet_authorship::EventHandler<AccountId, BlockNumber> for NoteAuthor {
+	fn note_author(author: AccountId) {
+		Stakes::note_author(author);
 	}
 }
 

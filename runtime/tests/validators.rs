@@ -72,9 +72,13 @@ fn slot() -> u64 {
 
 /// A block of the first validator that may make one in `slot`.
 fn block(slot: u64) {
-	let number = System::block_number() + 1;
 	let disabled = Session::disabled_validators();
 	let author = (0..4).find(|index| !disabled.contains(index)).unwrap();
+	block_of(author, slot);
+}
+
+fn block_of(author: u32, slot: u64) {
+	let number = System::block_number() + 1;
 	let digest = Digest {
 		logs: vec![pre_digest(author, slot)],
 	};
@@ -380,6 +384,29 @@ fn a_double_vote_should_be_reported_for_the_session_it_was_cast_in_only() {
 }
 
 #[test]
+fn a_validator_that_is_switched_off_should_lose_its_seat() {
+	chain("local_testnet").execute_with(|| {
+		next_session();
+		let off = Session::validators()[3].clone();
+		for _ in 0..8 {
+			let slots = slot() + 1..slot() + SessionSlots::<Runtime>::get();
+			for (author, slot) in (0..3).cycle().zip(slots) {
+				block_of(author, slot);
+			}
+			next_session();
+		}
+		assert!(!Stakes::candidate(off.clone()).unwrap().active);
+		assert!(Session::validators()
+			.iter()
+			.all(|who| Stakes::candidate(who.clone()).is_some()));
+		// Of four candidates three are too few, so that it stays as one of the fallback.
+		next_sessions(2);
+		assert!(Session::validators().contains(&off));
+		assert!(!Stakes::elected().is_empty());
+	});
+}
+
+#[test]
 fn governance_should_be_able_to_cancel_a_slash() {
 	use openledger_runtime::governance::Origin;
 	chain("local_testnet").execute_with(|| {
@@ -425,6 +452,9 @@ fn what_attribution_credits_to_the_stakers_should_be_theirs_at_the_end_of_the_se
 			accounts::attribution_pot().into(),
 			share
 		));
+		for (author, slot) in (0..4).zip(slot() + 1..) {
+			block_of(author, slot);
+		}
 		next_session();
 		assert_eq!(Credits::<Runtime>::get(accounts::stakers_pot()), 0);
 		let quarter = share / 4;

@@ -564,13 +564,19 @@ mod benchmarks {
 		}
 	}
 
-	/// Every validator is a candidate with stake that has just become eligible, and takes a commission.
+	/// Every validator is a candidate with stake that has just become eligible, has made blocks and takes
+	/// a commission.
 	#[benchmark]
 	fn end_session(v: Linear<1, MAX_VALIDATORS>) {
 		let validators = seat::<T>(v);
 		for (index, id) in (0..).zip(&validators) {
 			stake_all::<T>(id, &[id.clone(), delegator(index)], 0, false);
 		}
+		CurrentSession::<T>::put(NOW);
+		validators
+			.iter()
+			.cloned()
+			.for_each(Pallet::<T>::note_author);
 		let owed = Owed::<T>::get();
 		T::BenchmarkHelper::earn(stake::<T>() * Balance::from(v));
 
@@ -589,19 +595,24 @@ mod benchmarks {
 	}
 
 	/// Every validator is in jail, each for something worse than the one before, so that each is
-	/// disabled and, once as many are as may be, the least offender of them pardoned.
+	/// disabled and, once as many are as may be, the least offender of them pardoned. They are all new in
+	/// the set, and as many others have left it.
 	#[benchmark]
 	fn start_session(v: Linear<1, MAX_VALIDATORS>) {
 		let validators = seat::<T>(v);
 		for (severity, validator) in (1..).zip(&validators) {
 			jail::<T>(validator, Perbill::from_parts(severity));
 		}
+		let gone = others(v);
+		gone.iter().cloned().for_each(Pallet::<T>::note_author);
 
 		#[block]
 		{
 			<Pallet<T> as SessionManager<AccountId>>::start_session(NOW);
 		}
 
+		assert!(!gone.iter().any(Presences::<T>::contains_key));
+		assert!(validators.iter().all(Presences::<T>::contains_key));
 		// Of three or fewer none may be disabled.
 		if let [_, _, _, .., worst] = &validators[..] {
 			assert!(T::BenchmarkHelper::is_disabled(worst));

@@ -109,7 +109,8 @@ impl<T: Config> pallet_session::SessionManager<AccountId> for Pallet<T> {
 	}
 
 	/// Each session's set begins with nobody disabled. One that is in jail may be in it still.
-	fn start_session(_: SessionIndex) {
+	fn start_session(index: SessionIndex) {
+		Self::watch(index);
 		for validator in T::Sessions::validators() {
 			if let Some(jail) = Jailed::<T>::get(&validator) {
 				T::Sessions::disable(&validator, jail.fraction);
@@ -121,6 +122,7 @@ impl<T: Config> pallet_session::SessionManager<AccountId> for Pallet<T> {
 		// Only now, so that a chain that gets this pallet in an upgrade counts as its sessions do.
 		CurrentSession::<T>::put(ended);
 		Self::share_out();
+		Self::chill_missing();
 		CurrentSession::<T>::put(ended.saturating_add(1));
 		// Past this, offences can no longer be reported and the proof data is of no use.
 		T::Sessions::prune_before(ended.saturating_sub(T::ReportableSessions::get()));

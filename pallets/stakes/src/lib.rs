@@ -30,6 +30,10 @@
 //! - **Rewards.** Income is pulled once a session. It is shared among the validators of the session
 //!   that ended, by eligible stake, and among a validator's positions by [reward per share](Pool):
 //!   its cost grows with the number of validators and not with that of delegators.
+//! - **Only who works earns.** A validator that has made no block since it entered the set, or none
+//!   for so long that bad luck does not explain it, is not paid, and one that goes on so is
+//!   [chilled](Call::chill). Votes on finality leave no trace here: who makes blocks and does not vote
+//!   is paid.
 //! - **Only whole sessions earn.** Stake is *fresh* in the session in which it comes and becomes
 //!   eligible with the next; what leaves earns nothing for the session in which it leaves, nor while
 //!   it unbonds. So stake that comes just before a payout and goes just after earns nothing, and stake
@@ -71,6 +75,7 @@ mod impls;
 mod mock;
 mod offences;
 mod pool;
+mod presence;
 mod rewards;
 #[cfg(test)]
 mod tests;
@@ -255,6 +260,15 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type CurrentSession<T: Config> = StorageValue<_, SessionIndex, ValueQuery>;
 
+	/// How many blocks validators have made since this is counted.
+	#[pallet::storage]
+	pub type Blocks<T: Config> = StorageValue<_, u64, ValueQuery>;
+
+	/// When each validator of the session in progress was last seen to work. Those of others are
+	/// forgotten at the start of a session.
+	#[pallet::storage]
+	pub type Presences<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Presence>;
+
 	/// What the pot owes to stakers, in units: all that was shared out and not claimed.
 	#[pallet::storage]
 	pub type Owed<T: Config> = StorageValue<_, Balance, ValueQuery>;
@@ -348,7 +362,7 @@ pub mod pallet {
 			/// The first session with this commission.
 			from: SessionIndex,
 		},
-		/// A candidate wants to be elected no more.
+		/// A candidate wants to be elected no more, or has made no blocks for long.
 		#[codec(index = 6)]
 		Chilled {
 			/// The candidate.

@@ -41,6 +41,8 @@ pub const MIN_SELF_STAKE: Balance = 1_000;
 pub const MIN_DELEGATION: Balance = 100;
 pub const ENDOWMENT: Balance = 1_000_000;
 pub const REPORTABLE: SessionIndex = 4;
+/// Blocks that each validator makes in a session.
+pub const BLOCKS: u32 = 40;
 
 parameter_types! {
 	pub static MinValidators: u32 = 2;
@@ -60,6 +62,8 @@ parameter_types! {
 	/// Validators of the session in progress and of the next.
 	pub static Seated: Vec<AccountId> = vec![];
 	pub static Queued: Vec<AccountId> = vec![];
+	/// Validators that are switched off.
+	pub static Offline: Vec<AccountId> = vec![];
 	/// Who was disabled in this session.
 	pub static Disabled: Vec<AccountId> = vec![];
 	/// The sets that were announced, by session.
@@ -216,6 +220,7 @@ fn reset() {
 	Purged::set(vec![]);
 	Seated::set(vec![]);
 	Queued::set(vec![]);
+	Offline::set(vec![]);
 	Disabled::set(vec![]);
 	Announced::set(vec![]);
 	Burnt::set(0);
@@ -251,6 +256,7 @@ pub fn build_and_execute(test: impl FnOnce()) {
 		let genesis = <Stakes as SessionManager<_>>::new_session_genesis(0).unwrap();
 		Seated::set(genesis.clone());
 		Queued::set(genesis);
+		<Stakes as SessionManager<_>>::start_session(0);
 		test();
 		Stakes::do_try_state().unwrap();
 	});
@@ -259,6 +265,11 @@ pub fn build_and_execute(test: impl FnOnce()) {
 /// The session pallet's part at the end of a session, and the first block of the next.
 pub fn next_session() {
 	let ended = session();
+	for validator in Seated::get() {
+		if !Offline::get().contains(&validator) {
+			(0..BLOCKS).for_each(|_| Stakes::note_author(validator.clone()));
+		}
+	}
 	<Stakes as SessionManager<_>>::end_session(ended);
 	Seated::set(Queued::get());
 	Disabled::set(vec![]);

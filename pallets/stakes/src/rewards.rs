@@ -24,8 +24,8 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Pulls the income and shares out all that the pot does not owe yet among the validators of the
-	/// session in progress, by eligible stake. Those in jail and those without stake get nothing. What
-	/// cannot be divided stays in the pot for the next session.
+	/// session in progress, by eligible stake. Those in jail, those without stake and those that did not
+	/// work get nothing. What cannot be divided stays in the pot for the next session.
 	pub(crate) fn share_out() {
 		// The pot exists since genesis, so this cannot fail; a failure would burn the income.
 		let _ = T::Currency::resolve(&Self::pot(), T::Income::collect()).defensive();
@@ -36,8 +36,10 @@ impl<T: Config> Pallet<T> {
 		let session = CurrentSession::<T>::get();
 		let mut earners = Vec::new();
 		let mut whole: Balance = 0;
-		for validator in T::Sessions::validators() {
-			if Jailed::<T>::contains_key(&validator) {
+		let validators = T::Sessions::validators();
+		let roll = Self::roll(validators.len());
+		for validator in validators {
+			if Jailed::<T>::contains_key(&validator) || !roll.has_worked::<T>(&validator) {
 				continue;
 			}
 			let Ok(candidate) = Self::open(&validator) else {

@@ -180,6 +180,28 @@ pub struct Jail {
 	pub fraction: Perbill,
 }
 
+/// When a validator was last seen to work.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Presence {
+	/// How many blocks there were in all when it made its last one, or when it entered the set.
+	pub block: u64,
+	/// The session in which it made its last one; before its first one, that before it entered.
+	pub session: SessionIndex,
+	/// Whether it has made one since it entered the set.
+	pub has_made: bool,
+}
+
 /// Offences of a validator that cost together what the worst of them costs: all from the end of the
 /// spree before to the session in which the first was reported.
 #[derive(

@@ -7,7 +7,7 @@ use crate::{
 	launch::SessionSlots,
 	parameters::governed::stakes,
 	time::{REPORTABLE_SESSIONS, SLOT_MILLIS},
-	validators::{LicenceShare, NoIdentification, Sessions, ValidatorOf},
+	validators::{LicenceShare, NoIdentification, NoteAuthor, Sessions, ValidatorOf},
 	AccountId, Babe, Balances, Historical, Offences, Runtime, RuntimeEvent, RuntimeHoldReason,
 	Session, SessionKeys, Stakes,
 };
@@ -110,7 +110,7 @@ impl pallet_offences::Config for Runtime {
 }
 
 impl pallet_authorship::Config for Runtime {
-	type EventHandler = ();
+	type EventHandler = NoteAuthor;
 	type FindAuthor = pallet_session::FindAccountFromAuthorIndex<Self, Babe>;
 }
 

@@ -133,6 +133,69 @@ fn leaving_before_the_session_one_was_elected_for_should_not_escape_the_slash() 
 }
 
 #[test]
+fn a_validator_that_makes_no_blocks_should_earn_nothing_and_lose_its_seat() {
+	build_and_execute(|| {
+		MaxValidators::set(4);
+		bond(carol(), MIN_SELF_STAKE);
+		bond(dave(), MIN_SELF_STAKE);
+		Offline::set(vec![dave()]);
+		next_sessions(2);
+		assert!(Seated::get().contains(&dave()));
+		pay_out(3_000);
+		assert_eq!(claimable(dave(), dave()), 0);
+		assert_eq!(claimable(carol(), carol()), 1_000);
+		assert!(Stakes::candidate(dave()).unwrap().active);
+		pay_out(3_000);
+		assert_eq!(claimable(dave(), dave()), 0);
+		assert!(!Stakes::candidate(dave()).unwrap().active);
+		next_session();
+		assert!(!Seated::get().contains(&dave()));
+		// Coming back earns nothing before it works.
+		assert_ok!(Stakes::validate(signed(dave()), Perbill::zero()));
+		next_sessions(2);
+		assert!(Seated::get().contains(&dave()));
+		pay_out(3_000);
+		assert_eq!(claimable(dave(), dave()), 0);
+		Offline::set(vec![]);
+		pay_out(4_000);
+		assert_eq!(claimable(dave(), dave()), 1_000);
+	});
+}
+
+#[test]
+fn a_part_of_the_network_should_not_chill_the_rest_of_it() {
+	build_and_execute(|| {
+		MaxValidators::set(4);
+		bond(carol(), MIN_SELF_STAKE);
+		bond(dave(), MIN_SELF_STAKE);
+		next_sessions(2);
+		Offline::set(vec![carol(), dave()]);
+		next_sessions(10);
+		assert_eq!(Seated::get().len(), 4);
+		pay_out(2_000);
+		assert_eq!(claimable(carol(), carol()), 0);
+		assert_eq!(claimable(alice(), alice()), 1_000);
+	});
+}
+
+#[test]
+fn bad_luck_should_cost_nothing() {
+	build_and_execute(|| {
+		next_session();
+		// Not a block in the whole session, but there were few.
+		Presences::<Test>::mutate(bob(), |presence| {
+			let presence = presence.as_mut().unwrap();
+			presence.block = Blocks::<Test>::get() - 10;
+			presence.session = 0;
+		});
+		Stakes::note_author(alice());
+		Earnings::set(2_000);
+		crate::Pallet::<Test>::share_out();
+		assert_eq!(claimable(bob(), bob()), 1_000);
+	});
+}
+
+#[test]
 fn withdrawing_while_a_slash_waits_should_not_escape_it() {
 	build_and_execute(|| {
 		SlashDelay::set(20);
