@@ -456,6 +456,28 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// Each delegator has as many chunks as can be, its position is settled by a mark of its own, and it
+	/// has earned something.
+	#[benchmark]
+	fn dissolve(p: Linear<1, MAX_PARTS>) {
+		let id: AccountId = account("candidate", 0, 0);
+		let stakers: Vec<AccountId> = (0..p.min(T::MaxDelegators::get())).map(delegator).collect();
+		stake_all::<T>(&id, &stakers, T::MaxUnbonding::get(), false);
+		seat::<T>(MAX_VALIDATORS);
+		fill_fallback::<T>();
+		let owed = Owed::<T>::get();
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(whitelisted_caller()), id.clone());
+
+		assert!(!Candidates::<T>::contains_key(&id));
+		assert_eq!(Positions::<T>::iter_key_prefix(&id).count(), 0);
+		assert!(Owed::<T>::get() < owed);
+		for staker in stakers {
+			assert_eq!(held::<T>(&staker), 0);
+		}
+	}
+
 	/// The offender is in jail for less already. Another validator is pardoned to disable it, since as
 	/// many are disabled as may be. Each of its positions is settled by another mark, and of all their
 	/// chunks some is seized. The queue of slashes is full, so that the oldest, as large as it can be,

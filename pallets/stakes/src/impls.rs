@@ -1,6 +1,7 @@
 //! What stakers and candidates do.
 
 use crate::*;
+use alloc::vec::Vec;
 use frame::{
 	token::Precision,
 	traits::{fungible::hold::Mutate as _, Defensive as _},
@@ -246,6 +247,35 @@ impl<T: Config> Pallet<T> {
 			amount,
 		});
 		Ok(())
+	}
+
+	/// The answer is how many positions there were.
+	pub(crate) fn do_dissolve(id: AccountId) -> Result<u32, DispatchError> {
+		let candidate = Self::open(&id)?;
+		let own = Positions::<T>::get(&id, &id).held();
+		let is_deserted = own == Some(0)
+			&& !T::Sessions::is_seated(&id)
+			&& !Fallback::<T>::get().contains(&id)
+			&& Self::sprees(&id).is_empty();
+		ensure!(is_deserted, Error::<T>::NotDeserted);
+		let stakers: Vec<AccountId> = Positions::<T>::iter_key_prefix(&id).collect();
+		for staker in &stakers {
+			let position = Self::settled(&id, &candidate.pool, staker)?;
+			Positions::<T>::remove(&id, staker);
+			let amount = position.held().ok_or(ArithmeticError::Overflow)?;
+			if amount > 0 {
+				T::Currency::release(&HoldReason::Stake.into(), staker, amount, Precision::Exact)?;
+				Self::deposit_event(Event::Withdrawn {
+					candidate: id.clone(),
+					staker: staker.clone(),
+					amount,
+				});
+			}
+			Self::pay_last(&id, staker, position.rewards);
+		}
+		Candidates::<T>::remove(&id);
+		Self::deposit_event(Event::Dissolved { candidate: id });
+		Ok(u32::try_from(stakers.len()).unwrap_or(u32::MAX))
 	}
 
 	pub(crate) fn do_validate(who: AccountId, commission: Perbill) -> DispatchResult {

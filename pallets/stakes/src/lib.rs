@@ -458,6 +458,12 @@ pub mod pallet {
 			/// How many validators it has.
 			validators: u32,
 		},
+		/// A candidate that had left was dissolved; its delegators have their money back.
+		#[codec(index = 16)]
+		Dissolved {
+			/// The candidate.
+			candidate: AccountId,
+		},
 	}
 
 	/// What went wrong.
@@ -469,7 +475,8 @@ pub mod pallet {
 		/// The account is a candidate already; bond more instead.
 		#[codec(index = 1)]
 		AlreadyCandidate,
-		/// There are as many candidates as there may be; wait for one to leave, or delegate.
+		/// There are as many candidates as there may be; dissolve one that has withdrawn its stake, wait
+		/// for one to leave, or delegate.
 		#[codec(index = 2)]
 		TooManyCandidates,
 		/// The candidate has as many delegators as it may have; delegate to another.
@@ -523,6 +530,10 @@ pub mod pallet {
 		/// The fallback needs at least one validator, each named once and with session keys.
 		#[codec(index = 19)]
 		InvalidFallback,
+		/// The candidate has money of its own at stake, may be made a validator, or was punished for what
+		/// can be reported for longer; wait.
+		#[codec(index = 20)]
+		NotDeserted,
 	}
 
 	#[pallet::hooks]
@@ -716,6 +727,20 @@ pub mod pallet {
 		) -> DispatchResult {
 			T::AdminOrigin::ensure_origin(origin)?;
 			Self::do_set_fallback(validators)
+		}
+
+		/// Frees the place of a candidate that has withdrawn all that it had staked. Its delegators get
+		/// their stakes back at once, since nothing of that can be slashed any more, and what they
+		/// earned. Anybody may ask for it.
+		///
+		/// Emits [`Event::Withdrawn`] and [`Event::Claimed`] for each of them, and
+		/// [`Event::Dissolved`]. Fails with [`Error::NotCandidate`], [`Error::NotDeserted`].
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::dissolve(MaxParts::<T>::get()))]
+		pub fn dissolve(origin: OriginFor<T>, candidate: AccountId) -> DispatchResultWithPostInfo {
+			ensure_signed(origin)?;
+			let positions = Self::do_dissolve(candidate)?;
+			Ok(Some(T::WeightInfo::dissolve(positions)).into())
 		}
 	}
 

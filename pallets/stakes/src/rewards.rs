@@ -114,6 +114,25 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Pays what a position earned that is at its end. What the account cannot take, because it is
+	/// empty and this is less than the least balance, is shared out among all.
+	pub(crate) fn pay_last(id: &AccountId, staker: &AccountId, amount: Balance) {
+		if amount == 0 {
+			return;
+		}
+		let paid = frame::deps::frame_support::storage::with_storage_layer(|| {
+			T::Currency::transfer(&Self::pot(), staker, amount, Preservation::Preserve)
+		});
+		Owed::<T>::mutate(|owed| *owed = owed.defensive_saturating_sub(amount));
+		if paid.is_ok() {
+			Self::deposit_event(Event::Claimed {
+				candidate: id.clone(),
+				staker: staker.clone(),
+				amount,
+			});
+		}
+	}
+
 	/// What `staker` can claim of what candidate `id` earned, in units; changes nothing.
 	pub(crate) fn rewards_of(id: &AccountId, staker: &AccountId) -> Option<Balance> {
 		let candidate = Candidates::<T>::get(id)?;

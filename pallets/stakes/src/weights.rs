@@ -30,6 +30,8 @@ pub trait WeightInfo {
 	fn cancel_slash(parts: u32) -> Weight;
 	/// `set_fallback` to `validators` validators.
 	fn set_fallback(validators: u32) -> Weight;
+	/// `dissolve` of a candidate with `positions` positions.
+	fn dissolve(positions: u32) -> Weight;
 	/// Handling an offence of a validator with `positions` positions.
 	fn on_offence(positions: u32) -> Weight;
 	/// Looking for a slash to carry out, and carrying out one with `parts` parts.
@@ -100,6 +102,10 @@ impl WeightInfo for () {
 
 	fn set_fallback(validators: u32) -> Weight {
 		for_tests(validators)
+	}
+
+	fn dissolve(positions: u32) -> Weight {
+		for_tests(positions)
 	}
 
 	fn on_offence(positions: u32) -> Weight {

@@ -196,6 +196,39 @@ fn bad_luck_should_cost_nothing() {
 }
 
 #[test]
+fn candidates_without_a_stake_of_their_own_should_not_keep_others_out() {
+	build_and_execute(|| {
+		// The attacker's money goes round: each place costs it a small delegation only.
+		for number in 3..=6 {
+			let candidate = account(number);
+			assert_ok!(Stakes::bond(
+				signed(candidate.clone()),
+				5_000,
+				Perbill::zero()
+			));
+			assert_ok!(Stakes::delegate(
+				signed(account(20)),
+				candidate.clone(),
+				MIN_DELEGATION
+			));
+			assert_ok!(Stakes::unbond(signed(candidate), 5_000));
+		}
+		next_sessions(UnbondingPeriod::get());
+		for number in 3..=6 {
+			assert_ok!(Stakes::withdraw_unbonded(
+				signed(account(number)),
+				account(number)
+			));
+		}
+		let bond = || Stakes::bond(signed(account(7)), 5_000, Perbill::zero());
+		assert_noop!(bond(), Error::<Test>::TooManyCandidates);
+		assert_ok!(Stakes::dissolve(signed(account(7)), account(3)));
+		assert_ok!(bond());
+		assert_eq!(held(&account(20)), 3 * MIN_DELEGATION);
+	});
+}
+
+#[test]
 fn withdrawing_while_a_slash_waits_should_not_escape_it() {
 	build_and_execute(|| {
 		SlashDelay::set(20);

@@ -7,6 +7,7 @@ mod cancel_slash;
 mod chill;
 mod claim;
 mod delegate;
+mod dissolve;
 mod election;
 mod offences;
 mod purge_keys;
