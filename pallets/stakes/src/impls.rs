@@ -101,11 +101,28 @@ impl<T: Config> Pallet<T> {
 				|| candidate.delegators < T::MaxDelegators::get(),
 			Error::<T>::TooManyDelegators
 		);
+		let least = if Positions::<T>::contains_key(&to, &who) {
+			T::MinDelegation::get()
+		} else {
+			Self::least_delegation(candidate.delegators)
+		};
 		let mut position = Self::settled(&to, &candidate.pool, &who)?;
 		Self::stake(&to, &mut candidate, &who, &mut position, amount)?;
 		let stake = position.stake().ok_or(ArithmeticError::Overflow)?;
-		ensure!(stake >= T::MinDelegation::get(), Error::<T>::StakeTooSmall);
+		ensure!(stake >= least, Error::<T>::StakeTooSmall);
 		Self::put_staked(to, candidate, who, position, amount)
+	}
+
+	/// The least that a new delegator stakes on a candidate that has so many. The last quarter of the
+	/// places is for who brings more: the least doubles with each sixteenth of that quarter, so that
+	/// small delegators cannot keep a large one out.
+	pub(crate) fn least_delegation(delegators: u32) -> Balance {
+		let most = T::MaxDelegators::get();
+		let cheap = most.saturating_sub(most.div_ceil(4));
+		let step = most.div_ceil(64).max(1);
+		let doublings = delegators.saturating_sub(cheap).div_ceil(step);
+		let times = 1u128.checked_shl(doublings).unwrap_or(Balance::MAX);
+		T::MinDelegation::get().saturating_mul(times)
 	}
 
 	fn put_staked(
@@ -165,7 +182,8 @@ impl<T: Config> Pallet<T> {
 		let least = if who == id {
 			T::MinSelfStake::get()
 		} else {
-			T::MinDelegation::get()
+			// What it would have to bring to take the place now.
+			Self::least_delegation(candidate.delegators.saturating_sub(1))
 		};
 		ensure!(left == 0 || left >= least, Error::<T>::LeavesTooLittle);
 
@@ -240,6 +258,10 @@ impl<T: Config> Pallet<T> {
 		ensure!(amount > 0, Error::<T>::NothingUnbonded);
 		position.unbonding.retain(|chunk| chunk.free_at > now);
 		T::Currency::release(&HoldReason::Stake.into(), &who, amount, Precision::Exact)?;
+		if position.held() == Some(0) {
+			// What it earned would keep its place.
+			Self::pay_last(&id, &who, core::mem::take(&mut position.rewards));
+		}
 		Self::put(&id, candidate, &who, position)?;
 		Self::deposit_event(Event::Withdrawn {
 			candidate: id,

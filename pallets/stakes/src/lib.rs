@@ -482,7 +482,8 @@ pub mod pallet {
 		/// The candidate has as many delegators as it may have; delegate to another.
 		#[codec(index = 3)]
 		TooManyDelegators,
-		/// The stake would be below the least stake; stake more.
+		/// The stake would be below the least stake, which is higher for new delegators of a candidate that
+		/// has many; stake more.
 		#[codec(index = 4)]
 		StakeTooSmall,
 		/// What would be left is below the least stake; leave more, or take everything.
@@ -631,12 +632,12 @@ pub mod pallet {
 		}
 
 		/// Frees what the caller took out of its stake on `candidate`, which may be itself, and what
-		/// has waited long enough.
+		/// has waited long enough. If nothing is left there then, pays what it earned, too.
 		///
-		/// Emits [`Event::Withdrawn`]. Fails with [`Error::NotCandidate`],
+		/// Emits [`Event::Withdrawn`], [`Event::Claimed`]. Fails with [`Error::NotCandidate`],
 		/// [`Error::NothingUnbonded`].
 		#[pallet::call_index(5)]
-		#[pallet::weight(T::WeightInfo::withdraw_unbonded())]
+		#[pallet::weight(T::WeightInfo::withdraw_unbonded().saturating_add(T::WeightInfo::claim()))]
 		pub fn withdraw_unbonded(origin: OriginFor<T>, candidate: AccountId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			Self::do_withdraw_unbonded(candidate, who)
@@ -746,6 +747,12 @@ pub mod pallet {
 
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
+		/// The least that a new delegator stakes on this candidate, in units.
+		pub fn least_stake(candidate: AccountId) -> Balance {
+			let delegators = Candidates::<T>::get(candidate).map_or(0, |it| it.delegators);
+			Self::least_delegation(delegators)
+		}
+
 		/// The candidate with this account.
 		pub fn candidate(account: AccountId) -> Option<Candidate> {
 			Candidates::<T>::get(account)

@@ -47,6 +47,7 @@ pub const BLOCKS: u32 = 40;
 parameter_types! {
 	pub static MinValidators: u32 = 2;
 	pub static MaxValidators: u32 = 3;
+	pub static MaxDelegators: u32 = 3;
 	pub static UnbondingPeriod: SessionIndex = 8;
 	pub static SlashDelay: SessionIndex = 2;
 	pub static JailPeriod: SessionIndex = 5;
@@ -143,7 +144,7 @@ impl Config for Test {
 	type JailPeriod = JailPeriod;
 	type ReportableSessions = ConstU32<REPORTABLE>;
 	type MaxCandidates = ConstU32<6>;
-	type MaxDelegators = ConstU32<3>;
+	type MaxDelegators = MaxDelegators;
 	type MaxUnbonding = ConstU32<3>;
 	type MaxSlashes = ConstU32<3>;
 	type WeightInfo = ();
@@ -227,6 +228,7 @@ fn reset() {
 	Provable::set(0);
 	MinValidators::set(2);
 	MaxValidators::set(3);
+	MaxDelegators::set(3);
 	UnbondingPeriod::set(8);
 	SlashDelay::set(2);
 	JailPeriod::set(5);

@@ -229,6 +229,64 @@ fn candidates_without_a_stake_of_their_own_should_not_keep_others_out() {
 }
 
 #[test]
+fn small_delegators_should_not_keep_a_large_one_out() {
+	build_and_execute(|| {
+		MaxDelegators::set(16);
+		use frame::traits::fungible::Mutate as _;
+		let puppet = |number: u8| -> AccountId {
+			let who = account(100 + number);
+			assert_ok!(Balances::mint_into(&who, ENDOWMENT));
+			who
+		};
+		let mut cost = 0;
+		for number in 0..12 {
+			assert_ok!(Stakes::delegate(
+				signed(puppet(number)),
+				alice(),
+				MIN_DELEGATION
+			));
+			cost += MIN_DELEGATION;
+		}
+		// The last quarter is dearer and dearer.
+		for number in 12..16 {
+			let least = Stakes::least_stake(alice());
+			assert_eq!(least, MIN_DELEGATION << (number - 12));
+			let who = puppet(number);
+			if number > 12 {
+				assert_noop!(
+					Stakes::delegate(signed(who.clone()), alice(), least - 1),
+					Error::<Test>::StakeTooSmall
+				);
+			}
+			assert_ok!(Stakes::delegate(signed(who.clone()), alice(), least));
+			cost += least;
+			// Nor can it be had for less afterwards.
+			if number > 12 {
+				assert_noop!(
+					Stakes::undelegate(signed(who), alice(), least - MIN_DELEGATION),
+					Error::<Test>::LeavesTooLittle
+				);
+			}
+		}
+		assert_eq!(cost, MIN_DELEGATION * (12 + 1 + 2 + 4 + 8));
+	});
+}
+
+#[test]
+fn dust_should_not_keep_a_place() {
+	build_and_execute(|| {
+		assert_ok!(Stakes::delegate(signed(carol()), alice(), 300));
+		next_session();
+		pay_out(13);
+		assert!((1..10).contains(&claimable(alice(), carol())));
+		assert_ok!(Stakes::undelegate(signed(carol()), alice(), 300));
+		next_sessions(UnbondingPeriod::get());
+		assert_ok!(Stakes::withdraw_unbonded(signed(carol()), alice()));
+		assert_eq!(Stakes::candidate(alice()).unwrap().delegators, 0);
+	});
+}
+
+#[test]
 fn withdrawing_while_a_slash_waits_should_not_escape_it() {
 	build_and_execute(|| {
 		SlashDelay::set(20);
