@@ -53,9 +53,11 @@ impl Offender {
 		let origin = RuntimeOrigin::signed(offender.clone());
 		Stakes::bond(origin, own, Perbill::zero()).expect("it has enough; qed");
 		for index in 0..delegators {
-			let delegator = funded("delegator", index, 2 * delegation);
+			// The last ones have to bring more.
+			let stake = Stakes::least_stake(offender.clone()).max(delegation);
+			let delegator = funded("delegator", index, 2 * stake);
 			let origin = RuntimeOrigin::signed(delegator);
-			Stakes::delegate(origin, offender.clone(), delegation)
+			Stakes::delegate(origin, offender.clone(), stake)
 				.expect("there is room for this many delegators; qed");
 		}
 		CurrentSession::<Runtime>::put(SESSION);
