@@ -37,10 +37,12 @@ use openledger_engine::{
 use openledger_primitives::{
 	algorithm, content_hash,
 	dispute::{
-		AdapterFact, AuditAnswer, ChainFacts, ChannelFact, Dispute, NotProven, ReportFacts, Source,
+		AdapterFact, AuditAnswer, ChainFacts, ChannelFact, Dispute, Fault, NotProven, ReportFacts,
+		Source,
 	},
 	fees::{scale, split_redemption},
 	merkle::{verify_range, Node},
+	report::{parts_tree, payouts_tree, receipts_tree},
 	voucher::acknowledge,
 	AccountId, AdapterId, Balance, BaseModelId, BlockNumber, ChannelId, Commitment, DatanetId,
 	EpochIndex, Hash, Lane, PayoutLeaf, Rate, Receipt, SignedVoucher, SnapshotVersion, Terms,
@@ -945,33 +947,58 @@ impl World {
 	/// Checks that nobody can prove any of this worker's reports wrong.
 	pub fn assert_reports_hold(&self) {
 		let judge = Judge(&self.chain);
-		let reports = self.chain.lock().reports.clone();
-		for (epoch, on_chain) in reports {
-			let made = self.payee.store.epoch(epoch).unwrap().unwrap();
-			let made = made.report.unwrap();
-			let mut published = Published {
-				receipt_leaves: made.receipt_leaves.clone(),
-				part_leaves: made.part_leaves.clone(),
-				payout_leaves: made.payout_leaves.clone(),
-				..Published::default()
-			};
-			for leaf in &made.receipt_leaves {
-				if let Some(record) = self.payee.store.receipt(&leaf.receipt).unwrap() {
-					published.receipts.insert(leaf.receipt, record.receipt);
-				}
-			}
-			let facts = ReportFacts {
-				provider: provider(),
-				epoch,
-				reporter: on_chain.reporter,
-				receipts: on_chain.receipts,
-				parts: on_chain.parts,
-				payouts: on_chain.payouts,
-				terms: made.terms,
-			};
+		let epochs: Vec<_> = self.chain.lock().reports.keys().copied().collect();
+		for epoch in epochs {
+			let (published, facts) = self.published(epoch);
 			assert_eq!(find(&published, &facts, &judge, 16), Ok(Vec::new()));
 			self.assert_acknowledged(&published, &facts, &judge);
 		}
+	}
+
+	/// What whoever sees the leaves finds wrong with a report that `change` was made to, without repetition.
+	pub fn faults(&self, epoch: EpochIndex, change: impl FnOnce(&mut Published)) -> Vec<Fault> {
+		let (mut published, facts) = self.published(epoch);
+		change(&mut published);
+		let facts = ReportFacts {
+			receipts: receipts_tree(&published.receipt_leaves)
+				.unwrap()
+				.commitment(),
+			parts: parts_tree(&published.part_leaves).unwrap().commitment(),
+			payouts: payouts_tree(&published.payout_leaves).unwrap().commitment(),
+			..facts
+		};
+		let found = find(&published, &facts, &Judge(&self.chain), 256).unwrap();
+		let mut faults: Vec<_> = found.into_iter().map(|finding| finding.fault).collect();
+		faults.dedup();
+		faults
+	}
+
+	/// A report on the chain, and what the worker publishes of it.
+	fn published(&self, epoch: EpochIndex) -> (Published, ReportFacts) {
+		let on_chain = self.chain.lock().reports[&epoch].clone();
+		let made = self.payee.store.epoch(epoch).unwrap().unwrap();
+		let made = made.report.unwrap();
+		let mut published = Published {
+			receipt_leaves: made.receipt_leaves,
+			part_leaves: made.part_leaves,
+			payout_leaves: made.payout_leaves,
+			..Published::default()
+		};
+		for leaf in &published.receipt_leaves {
+			if let Some(record) = self.payee.store.receipt(&leaf.receipt).unwrap() {
+				published.receipts.insert(leaf.receipt, record.receipt);
+			}
+		}
+		let facts = ReportFacts {
+			provider: provider(),
+			epoch,
+			reporter: on_chain.reporter,
+			receipts: on_chain.receipts,
+			parts: on_chain.parts,
+			payouts: on_chain.payouts,
+			terms: made.terms,
+		};
+		(published, facts)
 	}
 
 	/// Checks the disputes that only payers can file, who know all receipts of their lanes.

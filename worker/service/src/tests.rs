@@ -6,9 +6,15 @@ use crate::{
 	testing::{keys, text_of, FakeChain, Payer, World, ADAPTER, BASE, CHANNEL, GENESIS, LIFETIME},
 };
 use codec::Decode;
-use openledger_client::types::{AdapterState, LaneState};
+use openledger_client::{
+	reports::Published,
+	types::{AdapterState, LaneState},
+};
 use openledger_primitives::{
-	algorithm, content_hash, report::Payee as Earner, Attribution, Commitment, Hash, Receipt, OPEN,
+	algorithm, content_hash,
+	dispute::Fault,
+	report::{payouts, Payee as Earner},
+	Attribution, Commitment, Hash, PartLeaf, PayoutLeaf, Receipt, OPEN,
 };
 use openledger_proto::v1::{generate_response::Frame as In, GenerateRequest};
 use proptest::prelude::*;
@@ -376,7 +382,7 @@ async fn a_full_lane_should_be_refused() {
 	store.set_sequence(world.key(0), last).await.unwrap();
 	let finished = world.answer(&mut Payer::new(0), BASE, 10).await;
 	assert_eq!(finished.completion_tokens, 10, "there is room for one more");
-	let mut payer = Payer::new(0);
+	let payer = Payer::new(0);
 	let mut call = world.call(payer.start(BASE, 10));
 	assert_eq!(call.refusal().await, "lane-full");
 	// Another lane goes on.
@@ -751,6 +757,75 @@ async fn an_epoch_should_be_reported_and_settled_to_the_last_unit() {
 		"the record that the answers repeat earns most"
 	);
 	assert!(earned(1) > 0, "the equal part goes to all");
+}
+
+/// Puts another receipt in the place of one.
+fn forge(published: &mut Published, at: usize, change: impl FnOnce(&mut Receipt)) {
+	let leaf = &mut published.receipt_leaves[at];
+	let mut receipt = published.receipts.remove(&leaf.receipt).unwrap();
+	change(&mut receipt);
+	leaf.receipt = receipt.digest();
+	published.receipts.insert(leaf.receipt, receipt);
+}
+
+#[tokio::test]
+async fn lies_should_be_found_by_whoever_sees_the_leaves() {
+	let mut world = World::new().await;
+	let mut payer = Payer::new(0);
+	world.answer(&mut payer, ADAPTER, 70).await;
+	world.answer(&mut payer, BASE, 30).await;
+	world.answer(&mut Payer::new(1), BASE, 30).await;
+	world.redeem().await;
+	world.chain.next_epoch();
+	finish_epochs(&world, 1).await;
+
+	// A receipt of a lane that nobody used, or of one that earned less.
+	for (at, lane, sequence) in [(0, 9, 0), (2, 0, 2)] {
+		let faults = world.faults(0, |published| {
+			forge(published, at, |receipt| {
+				(receipt.lane, receipt.sequence) = (lane, sequence);
+			})
+		});
+		assert_eq!(faults, [Fault::LaneExceeded]);
+	}
+	let faults = world.faults(0, |published| {
+		forge(published, 0, |receipt| receipt.sequence = 1)
+	});
+	assert_eq!(faults, [Fault::LaneDisordered]);
+	let faults = world.faults(0, |published| {
+		forge(published, 1, |receipt| receipt.sequence = 4_096)
+	});
+	assert_eq!(faults, [Fault::LaneTooLong]);
+
+	// As many parts of one answer as no dispute could add up.
+	let faults = world.faults(0, |published| {
+		let is_data = |part: &PartLeaf| matches!(part.payee, Earner::Contributor { .. });
+		let at = published.part_leaves.iter().position(is_data).unwrap();
+		let whole = published.part_leaves[at];
+		let piece = |number: u32| PartLeaf {
+			payee: Earner::Contributor {
+				adapter: 4,
+				datanet: 1,
+				contribution: 100 + number,
+			},
+			amount: whole.amount / 256 + if number == 0 { whole.amount % 256 } else { 0 },
+			..whole
+		};
+		published.part_leaves.splice(at..=at, (0..256).map(piece));
+		published
+			.part_leaves
+			.sort_by_key(|part| (part.payee, part.receipt));
+		published.payout_leaves = payouts(&published.part_leaves).unwrap();
+	});
+	assert_eq!(faults, [Fault::TooManyParts]);
+
+	// Payouts that nobody would settle.
+	let faults = world.faults(0, |published| {
+		let first = published.payout_leaves[0];
+		let nothing = PayoutLeaf { amount: 0, ..first };
+		published.payout_leaves.insert(0, nothing);
+	});
+	assert_eq!(faults, [Fault::EmptyPayout, Fault::PayoutsDisordered]);
 }
 
 #[tokio::test]
