@@ -13,6 +13,7 @@
 //! - [`genesis`] and [`launch`]: the presets a chain starts from;
 //! - [`migrations`]: what an upgrade does to older storage;
 //! - `invariants`: what must hold whatever was done, checked natively;
+//! - [`weights`]: what calls cost;
 //! - [`accounts`]: the keyless accounts that hold the protocol's money;
 //! - `apis`: what the node and other clients may ask.
 
@@ -42,6 +43,7 @@ pub mod parameters;
 pub mod time;
 mod transactions;
 pub mod validators;
+pub mod weights;
 
 use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
@@ -113,7 +115,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	spec_name: Cow::Borrowed("openledger"),
 	impl_name: Cow::Borrowed("openledger"),
 	authoring_version: 1,
-	spec_version: 2,
+	spec_version: 3,
 	impl_version: 1,
 	apis: apis::RUNTIME_API_VERSIONS,
 	transaction_version: 3,

@@ -138,5 +138,5 @@ impl pallet_stakes::Config for Runtime {
 	type SlashDelay = stakes::SlashDelay;
 	type Slashed = ResolveTo<TreasuryAccount, Balances>;
 	type UnbondingPeriod = stakes::UnbondingPeriod;
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::pallet_stakes::WeightInfo<Runtime>;
 }

@@ -199,5 +199,5 @@ impl pallet_treasury::Config for Runtime {
 }
 
 impl crate::governance::Config for Runtime {
-	type WeightInfo = ();
+	type WeightInfo = crate::weights::governance::WeightInfo<Runtime>;
 }

@@ -7,8 +7,8 @@ use crate::{
 	governance::origins::EnsureAttribution,
 	parameters::governed::{attribution, datanets, serving},
 	time::HOURS,
-	weights, AccountId, Attribution, Balance, Balances, Channels, Datanets, Hash, Models,
-	Providers, Runtime, RuntimeHoldReason, System,
+	weights, AccountId, Attribution, Balance, Balances, Datanets, Hash, Models, Providers, Runtime,
+	RuntimeHoldReason, System,
 };
 use frame_support::{
 	parameter_types,

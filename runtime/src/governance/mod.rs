@@ -25,12 +25,6 @@ pub trait WeightInfo {
 	fn set() -> Weight;
 }
 
-impl WeightInfo for () {
-	fn set() -> Weight {
-		Weight::from_parts(10_000, 0)
-	}
-}
-
 #[frame_support::pallet]
 pub mod pallet {
 	use super::{
