@@ -2,12 +2,12 @@
 //!
 //! What a call does, and what it fails with, stands in the pallet of the same name.
 
-use crate::{api, types::Curation};
+use crate::{api, types::Curation, Keypair};
 use openledger_primitives::{
 	dispute::{AuditAnswer, Dispute},
 	merkle::Node,
 	AccountId, AdapterId, AlgorithmId, Balance, BaseModelId, ChannelId, Commitment, ContributionId,
-	DatanetId, EpochIndex, Hash, PayoutLeaf, Rate, SignedVoucher, SnapshotVersion,
+	DatanetId, EpochIndex, Hash, Heartbeat, PayoutLeaf, Rate, SignedVoucher, SnapshotVersion,
 };
 use subxt::{
 	transactions::Payload,
@@ -156,6 +156,16 @@ pub fn register_provider(
 	)
 }
 
+/// `Providers.heartbeat`, signed with the provider's hot key; for
+/// [`Chain::submit_authorized`](crate::Chain::submit_authorized).
+pub fn heartbeat(heartbeat: &Heartbeat, hot_key: &Keypair) -> impl Payload {
+	let signature = hot_key.sign_bytes(heartbeat.digest().as_bytes());
+	let provider = Static(heartbeat.provider.clone());
+	api::tx()
+		.providers()
+		.heartbeat(provider, heartbeat.at, Static(signature))
+}
+
 /// `Providers.set_quote`.
 pub fn set_quote(rate: Rate) -> impl Payload {
 	api::tx().providers().set_quote(Static(rate))
@@ -262,6 +272,13 @@ pub fn answer_audit(provider: AccountId, epoch: EpochIndex, answer: AuditAnswer)
 	api::tx()
 		.attribution()
 		.answer_audit(Static(provider), epoch, Static(answer))
+}
+
+/// `Attribution.demand_audit`.
+pub fn demand_audit(provider: AccountId, epoch: EpochIndex) -> impl Payload {
+	api::tx()
+		.attribution()
+		.demand_audit(Static(provider), epoch)
 }
 
 /// `Providers.unjail`.

@@ -44,6 +44,10 @@ pub use subxt::transactions::Payload;
 		with = "::subxt::utils::Static<::openledger_primitives::AccountId>"
 	),
 	substitute_type(
+		path = "sp_runtime::MultiSignature",
+		with = "::subxt::utils::Static<::sp_runtime::MultiSignature>"
+	),
+	substitute_type(
 		path = "bounded_collections::bounded_vec::BoundedVec<A>",
 		with = "::std::vec::Vec<A>"
 	),

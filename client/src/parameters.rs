@@ -43,6 +43,7 @@ impl Chain {
 			min_bond: 100 * OPEN,
 			unbonding_period: 7 * DAYS,
 			max_rate: 1_000 * OPEN,
+			heartbeat_period: DAYS / 144,
 			epoch_length: DAYS / 24,
 			dispute_window: DAYS,
 		};
@@ -69,6 +70,9 @@ fn set(parameters: &mut Parameters, value: Value) {
 				parameters.unbonding_period = blocks;
 			}
 			serving::ParametersValue::MaxRate(amount) => parameters.max_rate = amount,
+			serving::ParametersValue::HeartbeatPeriod(blocks) => {
+				parameters.heartbeat_period = blocks;
+			}
 			_ => (),
 		},
 		Value::Attribution(value) => match value {

@@ -124,6 +124,15 @@ impl Chain {
 		Ok(value.map(|account| account.0))
 	}
 
+	/// The block of the last heartbeat of this provider's machine.
+	pub async fn last_heartbeat(
+		&self,
+		provider: &AccountId,
+	) -> Result<Option<BlockNumber>, ChainError> {
+		let address = api::storage().providers().last_seen();
+		self.get(address, (Static(provider.clone()),)).await
+	}
+
 	/// The channel with this id.
 	pub async fn channel(&self, id: ChannelId) -> Result<Option<Channel>, ChainError> {
 		let value = self
@@ -231,6 +240,19 @@ impl Chain {
 			.get(api::storage().attribution().reports(), key)
 			.await?;
 		Ok(value.map(Into::into))
+	}
+
+	/// Whether somebody has demanded an audit of a report that is not settled.
+	pub async fn is_demanded(
+		&self,
+		provider: &AccountId,
+		epoch: EpochIndex,
+	) -> Result<bool, ChainError> {
+		let key = (Static(provider.clone()), epoch);
+		let demand = self
+			.get(api::storage().attribution().demands(), key)
+			.await?;
+		Ok(demand.is_some())
 	}
 
 	/// What an account can claim, in units.

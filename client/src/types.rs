@@ -468,6 +468,8 @@ pub struct Parameters {
 	/// The highest rate per 1,000 tokens.
 	#[serde(with = "amount_as_string")]
 	pub max_rate: Balance,
+	/// Blocks between two heartbeats of a provider's machine.
+	pub heartbeat_period: BlockNumber,
 	/// Length of the next settlement epoch.
 	pub epoch_length: BlockNumber,
 	/// How long a report can be disputed.

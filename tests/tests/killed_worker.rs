@@ -4,6 +4,7 @@
 
 use futures::{future::join_all, StreamExt};
 use openledger_cli::gateway::journal::Journal;
+use openledger_client::{Chain, Keypair};
 use openledger_primitives::Hash;
 use openledger_tests::service::{Service, BASE};
 use serde_json::{json, Value};
@@ -76,6 +77,8 @@ async fn a_killed_worker_should_be_paid_for_every_acknowledged_token_once() {
 	let folder = tempfile::tempdir().unwrap();
 	let mut service = Service::start(folder.path()).await.unwrap();
 	let gateway = service.gateway.clone();
+	let chain = Chain::connect(&service.node.url).await.unwrap();
+	let provider = Keypair::from_uri("//Bob").unwrap().account();
 	let genesis = service.payer.run(&["network"]).unwrap()["genesis"].clone();
 
 	// Eight long answers; the worker dies when all of them have been under way for a while.
@@ -119,6 +122,8 @@ async fn a_killed_worker_should_be_paid_for_every_acknowledged_token_once() {
 		.all(|heard| heard.complete && !heard.text.is_empty()));
 
 	let channel = service.redeemed().await.unwrap();
+	let seen = chain.last_heartbeat(&provider).await.unwrap();
+	assert!(seen.is_some(), "the worker shows the chain that it runs");
 	service.gateway_process.kill().unwrap();
 
 	// What the payer signed, and what both had agreed on, lane by lane, against what the chain paid.

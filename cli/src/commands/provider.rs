@@ -12,6 +12,7 @@ use openledger_client::{
 	calls,
 	types::{self, ProviderState},
 };
+use openledger_primitives::BlockNumber;
 
 /// Providers.
 #[derive(Debug, Subcommand)]
@@ -118,12 +119,13 @@ impl Provider {
 						"{account} is no provider. `openledger provider list` shows them."
 					))
 				})?;
-				return Ok(Output::new(&provider, show(&provider)));
+				let seen = chain.last_heartbeat(&account).await?;
+				return Ok(Output::new(&provider, show(&provider, seen)));
 			}
 		};
 		let account = context.account(None)?;
 		let human = match chain.provider(&account).await? {
-			Some(provider) => show(&provider),
+			Some(provider) => show(&provider, chain.last_heartbeat(&account).await?),
 			None => format!("{account} is no provider any more."),
 		};
 		Ok(Output::new(done, human))
@@ -150,7 +152,7 @@ fn row(provider: &types::Provider) -> [String; 6] {
 	]
 }
 
-fn show(provider: &types::Provider) -> String {
+fn show(provider: &types::Provider, seen: Option<BlockNumber>) -> String {
 	let bases: Vec<String> = provider.bases.iter().map(ToString::to_string).collect();
 	fields([
 		("provider", provider.account.to_string()),
@@ -168,5 +170,9 @@ fn show(provider: &types::Provider) -> String {
 			),
 		),
 		("state", state(&provider.state)),
+		(
+			"last heartbeat",
+			seen.map_or_else(|| "none".into(), |block| format!("of block {block}")),
+		),
 	])
 }

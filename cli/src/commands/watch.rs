@@ -8,26 +8,31 @@ use crate::{
 };
 use clap::Args;
 use openledger_client::{calls, Chain};
-use openledger_primitives::{AccountId, EpochIndex, Hash};
+use openledger_primitives::{AccountId, BlockNumber, EpochIndex, Hash};
 use serde_json::{json, Value};
 use std::{collections::HashSet, time::Duration};
 
 /// Checks every usage report that can still be disputed against what its worker published and what the
-/// chain knows, and disputes what is wrong. Part of the bond of a provider that is proven wrong goes to
-/// whoever proved it.
+/// chain knows, and disputes what is wrong; of what it is not shown it demands an audit. Part of the bond
+/// of a provider that is proven wrong goes to whoever proved it.
 #[derive(Debug, Args)]
 pub struct Watch {
 	/// Looks once and ends; otherwise it goes on until it is stopped.
 	#[arg(long)]
 	once: bool,
 
-	/// Says what is wrong, but does not dispute it.
+	/// Says what is wrong, but disputes nothing and demands nothing.
 	#[arg(long)]
 	dry_run: bool,
 
 	/// Only this provider: an address or a key's name.
 	#[arg(long, value_name = "ACCOUNT")]
 	provider: Option<String>,
+
+	/// Demands an audit of a report that is not shown whole when no more than so many blocks are left
+	/// to dispute it. That costs a deposit, which whoever answers gets. 0 demands none.
+	#[arg(long, default_value_t = 600, value_name = "BLOCKS")]
+	demand_within: BlockNumber,
 
 	/// How many epochs back.
 	#[arg(long, default_value_t = 48, value_name = "N")]
@@ -88,7 +93,8 @@ impl Watch {
 				Err(error) => Err(error),
 			};
 			match checked {
-				Ok(looked) if matches!(looked.verdict, Verdict::Unchecked(_)) => {}
+				// It may be shown yet, or an audit be due.
+				Ok(looked) if !looked.verdict.is_whole() => {}
 				Ok(_) => {
 					done.insert(key);
 				}
@@ -98,9 +104,14 @@ impl Watch {
 		first
 	}
 
-	/// Disputes what is wrong, and says what was found.
+	/// Disputes what is wrong, demands what is not shown, and says what was found.
 	async fn act(&self, context: &Context, chain: &Chain, looked: &Looked) -> Result<(), CliError> {
 		let mut disputed = None;
+		let mut demanded = None;
+		if !looked.verdict.is_whole() && self.is_to_be_demanded(chain, looked).await? {
+			let call = calls::demand_audit(looked.provider.clone(), looked.epoch);
+			demanded = Some(context.submit(chain, &call).await?);
+		}
 		if let (Verdict::Wrong(found), false) = (&looked.verdict, self.dry_run) {
 			if let Some(finding) = found.first() {
 				let dispute = finding.dispute.clone();
@@ -109,15 +120,30 @@ impl Watch {
 			}
 		}
 		let line = match context.global.json {
-			true => describe(looked, disputed.as_ref().map(|sent| json!(sent))).to_string(),
+			true => {
+				let mut line = describe(looked);
+				line["dispute"] = json!(disputed);
+				line["demand"] = json!(demanded);
+				line.to_string()
+			}
+			false if demanded.is_some() => format!("{}; audit demanded", sentence(looked, false)),
 			false => sentence(looked, disputed.is_some()),
 		};
 		say(&format!("{line}\n"));
 		Ok(())
 	}
+
+	/// Whether it is time to demand an audit, and nobody has.
+	async fn is_to_be_demanded(&self, chain: &Chain, looked: &Looked) -> Result<bool, CliError> {
+		let left = looked.report.open_at.saturating_sub(chain.number().await?);
+		if self.dry_run || looked.report.audit.is_some() || left == 0 || left > self.demand_within {
+			return Ok(false);
+		}
+		Ok(!chain.is_demanded(&looked.provider, looked.epoch).await?)
+	}
 }
 
-fn describe(looked: &Looked, transaction: Option<Value>) -> Value {
+fn describe(looked: &Looked) -> Value {
 	let (verdict, detail) = match &looked.verdict {
 		Verdict::Good { withheld } => ("good", json!({ "withheld": withheld })),
 		Verdict::Wrong(found) => (
@@ -135,7 +161,6 @@ fn describe(looked: &Looked, transaction: Option<Value>) -> Value {
 		"receipts": looked.report.receipts.count,
 		"verdict": verdict,
 		"detail": detail,
-		"dispute": transaction,
 	})
 }
 

@@ -60,7 +60,7 @@ pub struct BlockEvents {
 	pub skipped: Vec<Skipped>,
 }
 
-/// Reads of finalized blocks and the three calls a worker makes. Reads name the block they answer for,
+/// Reads of finalized blocks and the calls a worker makes. Reads name the block they answer for,
 /// so that several fit each other.
 #[async_trait]
 pub trait Chain: Send + Sync + 'static {
@@ -76,6 +76,14 @@ pub trait Chain: Send + Sync + 'static {
 	) -> Result<BlockEvents, ChainError>;
 	/// The longest a voucher may be good for, in blocks.
 	async fn max_voucher_lifetime(&self, at: Hash) -> Result<BlockNumber, ChainError>;
+	/// Blocks between two heartbeats of a provider's machine.
+	async fn heartbeat_period(&self, at: Hash) -> Result<BlockNumber, ChainError>;
+	/// The block of the last heartbeat of a provider's machine.
+	async fn last_heartbeat(
+		&self,
+		at: Hash,
+		provider: &AccountId,
+	) -> Result<Option<BlockNumber>, ChainError>;
 	/// The provider whose worker signs with `hot_key`.
 	async fn provider_of(
 		&self,
@@ -128,6 +136,12 @@ pub trait Chain: Send + Sync + 'static {
 		epoch: EpochIndex,
 	) -> Result<Option<Report>, ChainError>;
 
+	/// Shows that the provider's machine knew block `known`, for no fee.
+	async fn heartbeat(
+		&self,
+		provider: &AccountId,
+		known: BlockNumber,
+	) -> Result<BlockNumber, ChainError>;
 	/// Redeems vouchers; returns the finalized block that did it.
 	async fn redeem(&self, vouchers: Vec<SignedVoucher>) -> Result<BlockNumber, ChainError>;
 	/// Posts a usage report.

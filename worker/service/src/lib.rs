@@ -43,6 +43,7 @@ pub mod files;
 pub mod follower;
 pub mod generator;
 pub mod grpc;
+pub mod heart;
 pub mod http;
 pub mod meter;
 pub mod metrics;

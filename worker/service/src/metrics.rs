@@ -66,6 +66,7 @@ pub struct Metrics {
 	redemptions: Counters,
 	reports: Counters,
 	settled: Counter,
+	heartbeats: Counters,
 	first_token: Histogram,
 	latency: Histogram,
 }
@@ -108,6 +109,7 @@ impl Metrics {
 			redemptions: Family::default(),
 			reports: Family::default(),
 			settled: Counter::default(),
+			heartbeats: Family::default(),
 			first_token: seconds(),
 			latency: seconds(),
 		};
@@ -147,6 +149,8 @@ impl Metrics {
 		);
 		let help = "Payout leaves this worker has settled";
 		r.register("openledger_settled_payouts", help, m.settled.clone());
+		let help = "Heartbeats to the chain by result";
+		r.register("openledger_heartbeats", help, m.heartbeats.clone());
 		let help = "From admission to the first token";
 		r.register(
 			"vllm:time_to_first_token_seconds",
@@ -208,6 +212,13 @@ impl Metrics {
 	/// A redemption transaction.
 	pub fn redemption(&self, result: &str) {
 		self.redemptions
+			.get_or_create(&labels([("result", result)]))
+			.inc();
+	}
+
+	/// A heartbeat.
+	pub fn heartbeat(&self, result: &str) {
+		self.heartbeats
 			.get_or_create(&labels([("result", result)]))
 			.inc();
 	}

@@ -8,6 +8,7 @@ use crate::{
 	follower::Follower,
 	generator::Generator,
 	grpc::Services,
+	heart::Heart,
 	http,
 	meter::Meter,
 	metrics::Metrics,
@@ -147,6 +148,7 @@ pub async fn start(settings: Serve) -> Result<Running> {
 			u128::from(settings.redeem_above).saturating_mul(OPEN),
 			settings.voucher_margin,
 		);
+		tasks.spawn(Heart::new(payee.clone(), metrics.clone()).run(is_drained.clone()));
 		let reporter = Reporter::new(payee, metrics.clone());
 		tasks.spawn(follower.with_metrics(metrics).run(is_drained.clone()));
 		tasks.spawn(redeemer.run(is_drained.clone()));

@@ -70,6 +70,7 @@ pub const CHANNEL: ChannelId = 5;
 pub const BASE: &str = "base";
 pub const ADAPTER: &str = "fox";
 pub const LIFETIME: BlockNumber = 1_000;
+pub const HEARTBEAT_PERIOD: BlockNumber = 4;
 
 /// What the scripted engine answers, word by word, over and over.
 pub const TEXT: &str = "the quick brown fox jumps over the lazy dog and runs into the deep dark \
@@ -112,6 +113,9 @@ pub struct ChainState {
 	pub adapters: Vec<Adapter>,
 	pub quote: Rate,
 	pub quote_id: u32,
+	pub jailed: bool,
+	/// Blocks that heartbeats named.
+	pub heartbeats: Vec<BlockNumber>,
 	pub epoch: EpochIndex,
 	pub pots: BTreeMap<EpochIndex, Pot>,
 	pub reports: BTreeMap<EpochIndex, Report>,
@@ -256,6 +260,30 @@ impl Chain for FakeChain {
 		Ok(LIFETIME)
 	}
 
+	async fn heartbeat_period(&self, _: Hash) -> Result<BlockNumber, ChainError> {
+		Ok(HEARTBEAT_PERIOD)
+	}
+
+	async fn last_heartbeat(
+		&self,
+		_: Hash,
+		_: &AccountId,
+	) -> Result<Option<BlockNumber>, ChainError> {
+		Ok(self.lock().heartbeats.last().copied())
+	}
+
+	async fn heartbeat(
+		&self,
+		_: &AccountId,
+		known: BlockNumber,
+	) -> Result<BlockNumber, ChainError> {
+		let mut state = self.lock();
+		Self::fails(&mut state)?;
+		state.heartbeats.push(known);
+		drop(state);
+		Ok(self.next_block())
+	}
+
 	async fn provider_of(&self, _: Hash, _: &AccountId) -> Result<Option<AccountId>, ChainError> {
 		Ok(Some(provider()))
 	}
@@ -272,7 +300,11 @@ impl Chain for FakeChain {
 				id: state.quote_id,
 				rate: state.quote,
 			},
-			state: ProviderState::Active,
+			state: if state.jailed {
+				ProviderState::Jailed { until: 0 }
+			} else {
+				ProviderState::Active
+			},
 		}))
 	}
 

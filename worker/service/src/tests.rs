@@ -2,8 +2,12 @@
 
 use crate::{
 	error::Refusal,
+	heart::Heart,
 	payments::Totals,
-	testing::{keys, text_of, FakeChain, Payer, World, ADAPTER, BASE, CHANNEL, GENESIS, LIFETIME},
+	testing::{
+		keys, text_of, FakeChain, Payer, World, ADAPTER, BASE, CHANNEL, GENESIS, HEARTBEAT_PERIOD,
+		LIFETIME,
+	},
 };
 use codec::Decode;
 use openledger_client::{
@@ -1180,4 +1184,24 @@ proptest! {
 			finish_epochs(&world, 8).await;
 		});
 	}
+}
+
+#[tokio::test]
+async fn a_heartbeat_should_be_sent_once_a_period_while_the_provider_is_active() {
+	let world = World::new().await;
+	let heart = Heart::new(world.payee.clone(), world.worker.metrics.clone());
+	assert!(heart.beat().await.unwrap().is_some());
+	for _ in 0..HEARTBEAT_PERIOD - 1 {
+		assert_eq!(heart.beat().await, Ok(None));
+		world.chain.next_block();
+	}
+	world.chain.lock().jailed = true;
+	assert_eq!(heart.beat().await, Ok(None), "the chain would not take it");
+	world.chain.lock().jailed = false;
+	world.chain.lock().failures = 1;
+	assert!(heart.beat().await.is_err());
+	assert!(heart.beat().await.unwrap().is_some(), "and again");
+	let sent = world.chain.lock().heartbeats.clone();
+	assert_eq!(sent.len(), 2);
+	assert!(sent[1] >= sent[0] + HEARTBEAT_PERIOD);
 }

@@ -13,8 +13,8 @@ use openledger_client::{
 };
 use openledger_primitives::{
 	dispute::AuditAnswer, merkle::Node, AccountId, AdapterId, BaseModelId, BlockNumber, ChannelId,
-	Commitment, DatanetId, EpochIndex, Hash, Lane, PayoutLeaf, SignedVoucher, SnapshotVersion,
-	Terms, TermsVersion,
+	Commitment, DatanetId, EpochIndex, Hash, Heartbeat, Lane, PayoutLeaf, SignedVoucher,
+	SnapshotVersion, Terms, TermsVersion,
 };
 use tonic::async_trait;
 
@@ -123,6 +123,18 @@ impl Chain for Live {
 		Ok(self.at(at).parameters().await?.max_voucher_lifetime)
 	}
 
+	async fn heartbeat_period(&self, at: Hash) -> Result<BlockNumber, ChainError> {
+		Ok(self.at(at).parameters().await?.heartbeat_period)
+	}
+
+	async fn last_heartbeat(
+		&self,
+		at: Hash,
+		provider: &AccountId,
+	) -> Result<Option<BlockNumber>, ChainError> {
+		Ok(self.at(at).last_heartbeat(provider).await?)
+	}
+
 	async fn provider_of(
 		&self,
 		at: Hash,
@@ -202,6 +214,24 @@ impl Chain for Live {
 		epoch: EpochIndex,
 	) -> Result<Option<Report>, ChainError> {
 		Ok(self.at(at).report(provider, epoch).await?)
+	}
+
+	async fn heartbeat(
+		&self,
+		provider: &AccountId,
+		known: BlockNumber,
+	) -> Result<BlockNumber, ChainError> {
+		let heartbeat = Heartbeat {
+			genesis: self.client.genesis(),
+			provider: provider.clone(),
+			at: known,
+		};
+		let call = calls::heartbeat(&heartbeat, &self.key);
+		let sent = self
+			.client
+			.submit_authorized(&call, Wait::Finalized)
+			.await?;
+		Ok(sent.number)
 	}
 
 	async fn redeem(&self, vouchers: Vec<SignedVoucher>) -> Result<BlockNumber, ChainError> {
