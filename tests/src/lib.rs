@@ -69,11 +69,18 @@ pub struct Node {
 impl Node {
 	/// Starts a chain from genesis with its data in `folder`, and waits until it answers.
 	pub async fn start(folder: &Path) -> Result<Self> {
+		Self::start_chain("dev", folder).await
+	}
+
+	/// The same for the chain called `chain`, or specified in the file of that name.
+	pub async fn start_chain(chain: &str, folder: &Path) -> Result<Self> {
 		let (rpc, p2p) = (free_port()?, free_port()?);
 		let mut command = Command::new(binary("openledger-node")?);
 		command
 			.args([
 				"--dev",
+				"--chain",
+				chain,
 				"--no-prometheus",
 				"--no-telemetry",
 				"--state-pruning",
