@@ -14,9 +14,9 @@ use frame_support::{
 	},
 };
 use openledger_runtime::{
-	accounts, currency::*, launch::SessionSlots, AccountId, AllPalletsWithSystem, Babe, Balances,
-	BlockNumber, Grandpa, Hash, Header, Historical, Runtime, RuntimeCall, RuntimeOrigin, Session,
-	SessionKeys, Stakes, System,
+	accounts, currency::*, launch::SessionSlots, AccountId, AllPalletsWithSystem, Authorship, Babe,
+	Balances, BlockNumber, Grandpa, Hash, Header, Historical, Runtime, RuntimeCall, RuntimeOrigin,
+	Session, SessionKeys, Stakes, System,
 };
 use pallet_stakes::HoldReason;
 use sp_consensus_babe::{
@@ -84,6 +84,7 @@ fn block_of(author: u32, slot: u64) {
 	};
 	System::initialize(&number, &System::parent_hash(), &digest);
 	AllPalletsWithSystem::on_initialize(number);
+	Authorship::on_finalize(number);
 	Babe::on_finalize(number);
 	Grandpa::on_finalize(number);
 }
