@@ -246,6 +246,10 @@ fn book_service(books: &mut Books) -> Result<(), DispatchError> {
 		let reason = pallet_attribution::HoldReason::Report;
 		book(books, report.reporter, reason, report.deposit)?;
 	}
+	for (_, _, demand) in pallet_attribution::Demands::<Runtime>::iter() {
+		let reason = pallet_attribution::HoldReason::Demand;
+		book(books, demand.by, reason, demand.deposit)?;
+	}
 	Ok(())
 }
 

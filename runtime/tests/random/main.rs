@@ -93,6 +93,8 @@ const OPERATIONS_BY_WEIGHT: &[Operation] = &[
 	(110, World::settle),
 	(40, World::claim_credit),
 	(8, World::forfeit),
+	(14, World::demand_audit),
+	(14, World::sweep),
 	// Stakes.
 	(6, World::bond),
 	(6, World::set_keys),
@@ -106,6 +108,7 @@ const OPERATIONS_BY_WEIGHT: &[Operation] = &[
 	(3, World::chill),
 	(6, World::unjail),
 	(4, World::purge_keys),
+	(6, World::dissolve),
 	(6, World::equivocate),
 	(8, World::cancel_slash),
 	(2, World::set_fallback),
@@ -144,7 +147,7 @@ fn run(seed: u64, operations: u64) -> Tally {
 fn fewest(pallet: &str, call: &str) -> u32 {
 	match (pallet, call) {
 		// Takes a stake's whole way out of the set first, more than 168 sessions.
-		("Stakes", "purge_keys") => 1,
+		("Stakes", "purge_keys" | "dissolve") => 1,
 		("Stakes", "cancel_slash") | ("Datanets", "clear_rejected") => 5,
 		_ => 20,
 	}

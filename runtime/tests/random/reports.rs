@@ -683,6 +683,56 @@ impl World {
 		}
 	}
 
+	pub fn demand_audit(&mut self) {
+		let now = System::block_number();
+		let open = |_: &Book, report: &pallet_attribution::Report| {
+			now < report.open_at && report.audit.is_none()
+		};
+		let Some((key, book, report)) = self.a_filed(open) else {
+			return;
+		};
+		let who = self.person();
+		let call = Call::demand_audit {
+			provider: key.0,
+			epoch: key.1,
+		};
+		if self.sign(&who, call) {
+			assert!(open(&book, &report), "an audit is demanded in the window");
+		}
+	}
+
+	/// Removes what is kept of the lanes of an epoch, mostly of one that is settled.
+	pub fn sweep(&mut self) {
+		let mut kept: Vec<Key> = pallet_attribution::Sources::<Runtime>::iter()
+			.map(|(key, ..)| key)
+			.collect();
+		kept.sort();
+		kept.dedup();
+		let is_settled = |(provider, epoch): &Key| {
+			Attribution::report_of(provider.clone(), *epoch)
+				.is_some_and(|report| report.settled == report.payouts.count)
+		};
+		let settled: Vec<Key> = kept.iter().filter(|key| is_settled(key)).cloned().collect();
+		let chosen = match self.one_of(&settled) {
+			Some(key) if !self.once_in(8) => Some(key),
+			_ => self.one_of(&kept),
+		};
+		let Some(key) = chosen else {
+			return;
+		};
+		let limit = self.rng.random_range(0..20);
+		let who = self.person();
+		let (provider, epoch) = key.clone();
+		let call = Call::sweep {
+			provider,
+			epoch,
+			limit,
+		};
+		if self.sign(&who, call) {
+			assert!(is_settled(&key), "what a dispute may need is kept");
+		}
+	}
+
 	// How money is paid.
 
 	pub fn settle(&mut self) {

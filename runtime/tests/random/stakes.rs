@@ -186,6 +186,21 @@ impl World {
 		self.sign(&who, Call::unjail {});
 	}
 
+	/// Ends a candidate, mostly one that has nothing at stake itself.
+	pub fn dissolve(&mut self) {
+		let deserted: Vec<_> = self
+			.all_candidates()
+			.into_iter()
+			.filter(|id| Positions::<Runtime>::get(id, id).held() == Some(0))
+			.collect();
+		let candidate = match self.one_of(&deserted) {
+			Some(candidate) => candidate,
+			None => self.a_candidate(),
+		};
+		let who = self.person();
+		self.sign(&who, Call::dissolve { candidate });
+	}
+
 	pub fn purge_keys(&mut self) {
 		let mut gone: Vec<_> = pallet_session::NextKeys::<Runtime>::iter_keys()
 			.filter(|account| !Candidates::<Runtime>::contains_key(account))

@@ -6,8 +6,11 @@ use crate::{
 	reports::{Book, Earned},
 };
 use codec::Encode;
-use frame_support::traits::{
-	fungible::Inspect, CallMetadata, Get, GetCallMetadata, OnFinalize, UnfilteredDispatchable,
+use frame_support::{
+	storage::with_transaction,
+	traits::{
+		fungible::Inspect, CallMetadata, Get, GetCallMetadata, OnFinalize, UnfilteredDispatchable,
+	},
 };
 use openledger_primitives::{
 	Attribution as Scores, Balance, ChannelId, ContributionId, DatanetId, EpochIndex, Generation,
@@ -30,7 +33,7 @@ use sp_core::sr25519;
 use sp_runtime::{
 	generic::Era,
 	traits::{Dispatchable, Header as _},
-	Digest, DigestItem, DispatchError,
+	Digest, DigestItem, DispatchError, TransactionOutcome,
 };
 use std::{
 	collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -460,10 +463,31 @@ impl World {
 	fn begin_block(&mut self, skipped: u64) {
 		self.slot += 1 + skipped;
 		let disabled = Session::disabled_validators();
-		let authors: Vec<u32> = (0..Babe::authorities().len() as u32)
+		let mut authors: Vec<u32> = (0..Babe::authorities().len() as u32)
 			.filter(|index| !disabled.contains(index))
 			.collect();
-		self.author = self.one_of(&authors).expect("somebody may make blocks");
+		let parent = self.hash();
+		let before = Session::validators();
+		// The block that begins a session may disable whoever would make it, and then is not made.
+		loop {
+			self.author = self.one_of(&authors).expect("somebody may make blocks");
+			if self.is_begun(parent) {
+				break;
+			}
+			authors.retain(|index| *index != self.author);
+		}
+		if Session::validators() != before {
+			self.count("validators changed");
+		}
+		let now = self.slot * SLOT_MILLIS;
+		RuntimeCall::from(pallet_timestamp::Call::set { now })
+			.dispatch_bypass_filter(RuntimeOrigin::none())
+			.unwrap();
+		self.observe();
+	}
+
+	/// Begins a block of the chosen author, if the author may make it.
+	fn is_begun(&self, parent: Hash) -> bool {
 		let pre_digest = PreDigest::SecondaryPlain(SecondaryPlainPreDigest {
 			authority_index: self.author,
 			slot: self.slot.into(),
@@ -477,19 +501,20 @@ impl World {
 			System::block_number() + 1,
 			Default::default(),
 			Default::default(),
-			self.hash(),
+			parent,
 			digest,
 		);
-		let before = Session::validators();
-		Executive::initialize_block(&header);
-		if Session::validators() != before {
-			self.count("validators changed");
-		}
-		let now = self.slot * SLOT_MILLIS;
-		RuntimeCall::from(pallet_timestamp::Call::set { now })
-			.dispatch_bypass_filter(RuntimeOrigin::none())
-			.unwrap();
-		self.observe();
+		with_transaction(|| {
+			Executive::initialize_block(&header);
+			let is_disabled = Session::disabled_validators().contains(&self.author);
+			let done = Ok::<_, DispatchError>(!is_disabled);
+			if is_disabled {
+				TransactionOutcome::Rollback(done)
+			} else {
+				TransactionOutcome::Commit(done)
+			}
+		})
+		.expect("both ways are good")
 	}
 
 	pub fn slot(&self) -> u64 {
