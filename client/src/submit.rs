@@ -104,7 +104,10 @@ impl Chain {
 			.build();
 		// The chain knows no extension that holds a signature, so none travels.
 		let nobody = (AccountId32([0; 32]), MultiSignature::Sr25519([0; 64]));
-		let general = from
+		let general = self
+			.at(At::Best)
+			.view()
+			.await?
 			.transactions()
 			.create_v5_signable_offline(call, params)
 			.and_then(|mut general| general.sign_with_account_and_signature(&nobody.0, &nobody.1))
@@ -140,7 +143,11 @@ impl Chain {
 				.mortal_from_unchecked(MORTALITY, from.block_number(), from.block_hash())
 				.nonce(number)
 				.build();
-			let signed = from
+			// By the runtime of the best block, which may be newer than the finalized one's.
+			let signed = self
+				.at(At::Best)
+				.view()
+				.await?
 				.transactions()
 				.create_signable_offline(call, params)
 				.and_then(|mut transaction| transaction.sign(key))
