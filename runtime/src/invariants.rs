@@ -23,22 +23,21 @@ pub struct Check {
 
 /// Checks every invariant of our pallets and of the money.
 pub fn check() -> Vec<Check> {
-	let checks: [(&str, fn() -> Result<(), TryRuntimeError>); 9] = [
-		("Datanets", Datanets::do_try_state),
-		("Models", Models::do_try_state),
-		("Providers", Providers::do_try_state),
-		("Channels", Channels::do_try_state),
-		("Attribution", Attribution::do_try_state),
-		("Stakes", Stakes::do_try_state),
-		("issuance", issuance),
-		("holds", holds),
-		("revenue", revenue),
-	];
-	let run = |(name, check): (&'static str, fn() -> _)| Check {
+	let run = |name: &'static str, check: fn() -> Result<(), TryRuntimeError>| Check {
 		name,
 		result: check(),
 	};
-	checks.into_iter().map(run).collect()
+	alloc::vec![
+		run("Datanets", Datanets::do_try_state),
+		run("Models", Models::do_try_state),
+		run("Providers", Providers::do_try_state),
+		run("Channels", Channels::do_try_state),
+		run("Attribution", Attribution::do_try_state),
+		run("Stakes", Stakes::do_try_state),
+		run("issuance", issuance),
+		run("holds", holds),
+		run("revenue", revenue),
+	]
 }
 
 /// That everything stored can be read, and the own checks of every pallet, the SDK's among them. Those

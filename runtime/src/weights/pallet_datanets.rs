@@ -53,7 +53,7 @@ fn seats_weight<T: frame_system::Config>(seats: u32) -> Weight {
 }
 
 /// Estimated time for a call with `text` bytes.
-fn with_text<T: frame_system::Config>(text: u32) -> u64 {
+fn with_text(text: u32) -> u64 {
 	BASE.saturating_add(PER_BYTE.saturating_mul(text.into()))
 }
 
@@ -63,13 +63,13 @@ pub struct WeightInfo<T>(PhantomData<T>);
 impl<T: frame_system::Config> pallet_datanets::WeightInfo for WeightInfo<T> {
 	// Next id, account, holds; the Datanet and its deposit.
 	fn create(text: u32) -> Weight {
-		estimate::<T>(with_text::<T>(text), 3, 5)
+		estimate::<T>(with_text(text), 3, 5)
 	}
 
 	// Datanet, root, account, holds, seven parameters, block; the contribution, its deposit and bond.
 	// Panel and review.
 	fn contribute(text: u32) -> Weight {
-		with_panels::<T>(with_text::<T>(text), 2, 13, 7)
+		with_panels::<T>(with_text(text), 2, 13, 7)
 	}
 
 	// Datanet, contribution, bond; a parameter and the block.

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 #[derive(Clone)]
 enum Key {
 	Sr25519(sr25519::Pair),
-	Ed25519(ed25519::Pair),
+	Ed25519(Box<ed25519::Pair>),
 	Ecdsa(ecdsa::Pair),
 }
 
@@ -39,7 +39,10 @@ impl Person {
 			}
 			1 => {
 				let pair = ed25519::Pair::from_seed(&seed);
-				(Key::Ed25519(pair), MultiSigner::from(pair.public()))
+				(
+					Key::Ed25519(Box::new(pair)),
+					MultiSigner::from(pair.public()),
+				)
 			}
 			_ => {
 				let pair = ecdsa::Pair::from_seed(&seed);

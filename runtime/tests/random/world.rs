@@ -252,7 +252,7 @@ impl World {
 
 	// Chance.
 
-	pub fn choose(&mut self, operations: &[(u32, fn(&mut World))]) -> fn(&mut World) {
+	pub fn choose(&mut self, operations: &[crate::Operation]) -> fn(&mut World) {
 		let whole = operations.iter().map(|(weight, _)| weight).sum();
 		let mut drawn = self.rng.random_range(0..whole);
 		for (weight, operation) in operations {
