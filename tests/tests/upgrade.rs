@@ -178,4 +178,9 @@ async fn owners_should_upgrade_a_running_chain_and_lose_nothing() {
 		assert!(Instant::now() < deadline, "nothing is final any more");
 		tokio::time::sleep(Duration::from_secs(1)).await;
 	}
+	let checked = Command::new(openledger_tests::binary("check-state").unwrap())
+		.arg(&node.url)
+		.output()
+		.unwrap();
+	assert!(checked.status.success(), "{checked:?}");
 }
