@@ -1,14 +1,24 @@
-//! Weights of `governance`: estimates, until `make weights` has measured them.
+//! Weights of `governance`. Measured and written by `make weights`: to change them, change what is
+//! measured.
+//!
+//! 2026-11-21: 20 steps of each component, 8 repeats of each step.
+//! AMD EPYC, 2 cores, 24 GiB of memory.
 
 use core::marker::PhantomData;
-use frame_support::{traits::Get, weights::Weight};
+#[allow(unused_imports)]
+use frame_support::traits::Get;
+use frame_support::weights::Weight;
 
-/// What a call is thought to cost.
+/// What was measured.
 pub struct WeightInfo<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> crate::governance::WeightInfo for WeightInfo<T> {
-	// The value, and the values it depends on.
+	// Storage: `Parameters::Parameters` (r:1 w:1)
+	// Storage: `Launch::Trial` (r:1 w:0)
+	// At least 17_866 ns.
 	fn set() -> Weight {
-		Weight::from_parts(60_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 1))
+		Weight::from_parts(19_569_000, 3_517)
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().writes(1))
 	}
 }

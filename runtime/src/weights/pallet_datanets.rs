@@ -1,154 +1,263 @@
-//! Weights of `pallet_datanets`: estimates, until `make weights` has measured them. A storage read and a write
-//! as the database's weights say, a signature check 60 µs, a hash 2 µs, plus the work between them.
+//! Weights of `pallet_datanets`. Measured and written by `make weights`: to change them, change what is
+//! measured.
+//!
+//! 2026-11-21: 20 steps of each component, 8 repeats of each step.
+//! AMD EPYC, 2 cores, 24 GiB of memory.
 
 use core::marker::PhantomData;
-use frame_support::{traits::Get, weights::Weight};
 #[allow(unused_imports)]
-use pallet_datanets::WeightInfo as _;
+use frame_support::traits::Get;
+use frame_support::weights::Weight;
 
-/// Most bytes of one stored item of this pallet with its share of the trie.
-const ITEM: u64 = 1_000;
-/// Time of a call's own computation, in picoseconds.
-const BASE: u64 = 30_000_000;
-/// Time to check, hash and store a byte of text, in picoseconds.
-const PER_BYTE: u64 = 10_000;
-/// Time to decode, sort and hash a contribution into a snapshot, in picoseconds.
-const PER_LEAF: u64 = 5_000_000;
-
-/// Time to hash a proof's node, in picoseconds.
-const PER_NODE: u64 = 5_000_000;
-/// Most bytes of a panel or a review with their share of the trie.
-const PANEL: u64 = 4_000;
-/// Time to decode, search and encode a panel or a review, in picoseconds.
-const PER_PANEL: u64 = 20_000_000;
-/// Time to slash, pay and free a reviewer, in picoseconds.
-const PER_SEAT: u64 = 100_000_000;
-
-/// `reads` and `writes` of the database and `time` picoseconds of computation.
-fn estimate<T: frame_system::Config>(time: u64, reads: u64, writes: u64) -> Weight {
-	Weight::from_parts(time, reads.saturating_mul(ITEM))
-		.saturating_add(T::DbWeight::get().reads_writes(reads, writes))
-}
-
-/// As [`estimate`], and `panels` panels and reviews read and written.
-fn with_panels<T: frame_system::Config>(time: u64, panels: u64, reads: u64, writes: u64) -> Weight {
-	let extra = Weight::from_parts(
-		PER_PANEL.saturating_mul(panels),
-		PANEL.saturating_mul(panels),
-	);
-	estimate::<T>(
-		time,
-		reads.saturating_add(panels),
-		writes.saturating_add(panels),
-	)
-	.saturating_add(extra)
-}
-
-/// What ending a review with `seats` seats costs: for each, account and holds of the reviewer, and the
-/// contributor's and the treasury's once more.
-fn seats_weight<T: frame_system::Config>(seats: u32) -> Weight {
-	let seats = u64::from(seats);
-	let accounts = seats.saturating_mul(2);
-	with_panels::<T>(PER_SEAT.saturating_mul(seats), 2, accounts, accounts)
-}
-
-/// Estimated time for a call with `text` bytes.
-fn with_text(text: u32) -> u64 {
-	BASE.saturating_add(PER_BYTE.saturating_mul(text.into()))
-}
-
-/// What a call is thought to cost.
+/// What was measured.
 pub struct WeightInfo<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> pallet_datanets::WeightInfo for WeightInfo<T> {
-	// Next id, account, holds; the Datanet and its deposit.
-	fn create(text: u32) -> Weight {
-		estimate::<T>(with_text(text), 3, 5)
+	// Storage: `Datanets::NextDatanet` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `Datanets::DatanetDeposits` (r:0 w:1)
+	// Storage: `Datanets::Datanets` (r:0 w:1)
+	// t: 3 to 192.
+	// At least 73_759 ns.
+	fn create(t: u32) -> Weight {
+		Weight::from_parts(76_362_007, 3_802)
+			// Give or take 3_594.
+			.saturating_add(Weight::from_parts(609, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 
-	// Datanet, root, account, holds, seven parameters, block; the contribution, its deposit and bond.
-	// Panel and review.
-	fn contribute(text: u32) -> Weight {
-		with_panels::<T>(with_text(text), 2, 13, 7)
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::ContributionByRoot` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:6 w:0)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// Storage: `Datanets::ContributionDeposits` (r:0 w:1)
+	// Storage: `Datanets::Contributions` (r:0 w:1)
+	// Storage: `Datanets::Reviews` (r:0 w:1)
+	// Storage: `Datanets::Bonds` (r:0 w:1)
+	// t: 1 to 256.
+	// At least 259_585 ns.
+	fn contribute(t: u32) -> Weight {
+		Weight::from_parts(259_691_860, 16_152)
+			// Give or take 10_881.
+			.saturating_add(Weight::from_parts(112_895, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(11))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 
-	// Datanet, contribution, bond; a parameter and the block.
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Contributions` (r:1 w:1)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:1 w:0)
+	// Storage: `Datanets::Admitted` (r:0 w:1)
+	// At least 36_333 ns.
 	fn accept() -> Weight {
-		estimate::<T>(BASE, 5, 3)
+		Weight::from_parts(38_798_000, 3_876)
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().writes(4))
 	}
 
-	// Datanet, contribution, deposit, bond, account, holds; the root.
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Contributions` (r:1 w:1)
+	// Storage: `Datanets::Admitted` (r:1 w:0)
+	// Storage: `Datanets::ContributionDeposits` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `Datanets::ContributionByRoot` (r:0 w:1)
+	// At least 134_709 ns.
 	fn reject() -> Weight {
-		estimate::<T>(BASE, 6, 7)
+		Weight::from_parts(135_842_000, 3_876)
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 
-	// Datanet, last snapshot, block number, every contribution; the new snapshot.
-	fn snapshot(contributions: u32) -> Weight {
-		let contributions = u64::from(contributions);
-		let time = BASE.saturating_add(PER_LEAF.saturating_mul(contributions));
-		estimate::<T>(time, contributions.saturating_add(3), 2)
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Admitted` (r:4097 w:0)
+	// Storage: `Datanets::Contributions` (r:4096 w:0)
+	// Storage: `Datanets::Snapshots` (r:1 w:1)
+	// c: 1 to 4096.
+	// At least 41_762 ns.
+	fn snapshot(c: u32) -> Weight {
+		Weight::from_parts(32_315_335, 3_724)
+			// Give or take 62_531.
+			.saturating_add(Weight::from_parts(10_218_473, 0).saturating_mul(c.into()))
+			.saturating_add(Weight::from_parts(0, 2_886).saturating_mul(c.into()))
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().reads(2).saturating_mul(c.into()))
+			.saturating_add(T::DbWeight::get().writes(2))
 	}
 
-	// Datanet, contribution, deposit, bond, account, holds; the root. The review.
-	fn withdraw(seats: u32) -> Weight {
-		estimate::<T>(BASE, 8, 9).saturating_add(seats_weight::<T>(seats))
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Contributions` (r:1 w:1)
+	// Storage: `Datanets::Reviews` (r:1 w:1)
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:1 w:0)
+	// Storage: `Balances::Holds` (r:33 w:33)
+	// Storage: `System::Account` (r:34 w:34)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `Datanets::Admitted` (r:1 w:0)
+	// Storage: `Datanets::ContributionDeposits` (r:1 w:1)
+	// Storage: `Datanets::ContributionByRoot` (r:0 w:1)
+	// s: 1 to 32.
+	// At least 310_220 ns.
+	fn withdraw(s: u32) -> Weight {
+		Weight::from_parts(207_937_691, 6_196)
+			// Give or take 741_907.
+			.saturating_add(Weight::from_parts(98_574_368, 0).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(0, 2_812).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(11))
+			.saturating_add(T::DbWeight::get().reads(2).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().writes(10))
+			.saturating_add(T::DbWeight::get().writes(2).saturating_mul(s.into()))
 	}
 
-	// Contribution.
+	// Storage: `Datanets::Contributions` (r:1 w:1)
+	// At least 19_579 ns.
 	fn set_payout_account() -> Weight {
-		estimate::<T>(BASE, 1, 1)
+		Weight::from_parts(22_924_000, 3_876)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
-	// Contribution, bond, block, account, holds.
+	// Storage: `Datanets::Contributions` (r:1 w:0)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// At least 73_589 ns.
 	fn release_bond() -> Weight {
-		estimate::<T>(BASE, 5, 3)
+		Weight::from_parts(76_153_000, 3_876)
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().writes(3))
 	}
 
-	// Datanet, two contributions, bond, deposit, a parameter, accounts of contributor, claimer and
-	// treasury, holds; the root.
-	fn claim_duplicate(nodes: u32) -> Weight {
-		let time = BASE.saturating_add(PER_NODE.saturating_mul(nodes.into()));
-		estimate::<T>(time.saturating_mul(2), 10, 9)
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Contributions` (r:2 w:1)
+	// Storage: `Datanets::Snapshots` (r:1 w:0)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:1 w:0)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `System::Account` (r:3 w:3)
+	// Storage: `Datanets::Admitted` (r:1 w:1)
+	// Storage: `Datanets::ContributionDeposits` (r:1 w:1)
+	// Storage: `Datanets::ContributionByRoot` (r:0 w:1)
+	// n: 2 to 40.
+	// At least 334_997 ns.
+	fn claim_duplicate(n: u32) -> Weight {
+		Weight::from_parts(325_779_050, 8_799)
+			// Give or take 348_115.
+			.saturating_add(Weight::from_parts(1_215_010, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(10))
 	}
 
-	// Datanet, two parameters, block, accounts and holds of two. The panel.
+	// Storage: `Datanets::Datanets` (r:1 w:0)
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:1 w:0)
+	// Storage: `System::Account` (r:2 w:2)
+	// Storage: `Balances::Holds` (r:2 w:2)
+	// At least 165_956 ns.
 	fn join_panel() -> Weight {
-		with_panels::<T>(BASE, 1, 8, 4)
+		Weight::from_parts(174_088_000, 6_614)
+			.saturating_add(T::DbWeight::get().reads(7))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 
-	// Account and holds. The panel.
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:1 w:0)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// At least 87_930 ns.
 	fn leave_panel() -> Weight {
-		with_panels::<T>(BASE, 1, 2, 2)
+		Weight::from_parts(101_140_000, 5_430)
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().writes(3))
 	}
 
-	// Datanet, contribution, four parameters, block. Panel and review.
+	// Storage: `Datanets::Datanets` (r:1 w:0)
+	// Storage: `Datanets::Contributions` (r:1 w:0)
+	// Storage: `Datanets::Reviews` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:4 w:0)
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// At least 135_471 ns.
 	fn open_review() -> Weight {
-		with_panels::<T>(BASE, 2, 7, 0)
+		Weight::from_parts(148_400_000, 11_098)
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(2))
 	}
 
-	// Contribution, block. Panel and review.
+	// Storage: `Datanets::Contributions` (r:1 w:0)
+	// Storage: `Datanets::Reviews` (r:1 w:1)
+	// Storage: `Datanets::Panels` (r:1 w:0)
+	// At least 55_342 ns.
 	fn commit_vote() -> Weight {
-		with_panels::<T>(BASE, 2, 2, 0)
+		Weight::from_parts(60_119_000, 6_107)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
-	// Block. The review.
+	// Storage: `Datanets::Reviews` (r:1 w:1)
+	// At least 41_792 ns.
 	fn reveal_vote() -> Weight {
-		with_panels::<T>(BASE, 1, 1, 0)
+		Weight::from_parts(50_645_000, 6_107)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
-	// Datanet, contribution, bond, deposit, block, four parameters, accounts of contributor and treasury,
-	// holds; the root.
-	fn conclude_review(seats: u32) -> Weight {
-		estimate::<T>(BASE, 12, 9).saturating_add(seats_weight::<T>(seats))
+	// Storage: `Datanets::Reviews` (r:1 w:1)
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Contributions` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:2 w:0)
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:33 w:33)
+	// Storage: `System::Account` (r:34 w:34)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `Datanets::Admitted` (r:1 w:0)
+	// Storage: `Datanets::ContributionDeposits` (r:1 w:1)
+	// Storage: `Datanets::ContributionByRoot` (r:0 w:1)
+	// s: 1 to 32.
+	// At least 313_775 ns.
+	fn conclude_review(s: u32) -> Weight {
+		Weight::from_parts(224_909_097, 6_196)
+			// Give or take 422_673.
+			.saturating_add(Weight::from_parts(98_966_817, 0).saturating_mul(s.into()))
+			.saturating_add(Weight::from_parts(0, 2_812).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().reads(2).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().writes(10))
+			.saturating_add(T::DbWeight::get().writes(2).saturating_mul(s.into()))
 	}
 
-	// Contribution, bond, block, six parameters, account, holds. Panel and review.
+	// Storage: `Datanets::Contributions` (r:1 w:0)
+	// Storage: `Datanets::Reviews` (r:1 w:1)
+	// Storage: `Parameters::Parameters` (r:6 w:0)
+	// Storage: `Datanets::Panels` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// At least 257_612 ns.
 	fn appeal() -> Weight {
-		with_panels::<T>(BASE, 2, 11, 3)
+		Weight::from_parts(268_077_000, 16_152)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 
-	// Datanet, contribution, review, block, deposit, bond, account, holds; the root.
+	// Storage: `Datanets::Datanets` (r:1 w:1)
+	// Storage: `Datanets::Contributions` (r:1 w:1)
+	// Storage: `Datanets::Reviews` (r:1 w:0)
+	// Storage: `Datanets::Admitted` (r:1 w:0)
+	// Storage: `Datanets::ContributionDeposits` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `Datanets::Bonds` (r:1 w:1)
+	// Storage: `Datanets::ContributionByRoot` (r:0 w:1)
+	// At least 139_056 ns.
 	fn clear_rejected() -> Weight {
-		estimate::<T>(BASE, 8, 7)
+		Weight::from_parts(146_668_000, 6_107)
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 }
