@@ -1,4 +1,4 @@
-//! Shows the chain now and then that the machine runs. A client prefers providers that do.
+//! Shows the chain now and then that the machine runs. Clients may ask the chain which do.
 
 use crate::{chain::ChainError, metrics::Metrics, payee::Payee, worker::stopped};
 use openledger_client::types::ProviderState;
