@@ -10,7 +10,7 @@ use serde::Serialize;
 use sp_runtime::traits::{BlakeTwo256, Hash as _};
 use std::time::Duration;
 use subxt::{
-	config::DefaultExtrinsicParamsBuilder,
+	config::{DefaultExtrinsicParams, DefaultExtrinsicParamsBuilder},
 	error::DispatchError,
 	events::Phase,
 	transactions::{Payload, TransactionStatus},
@@ -65,6 +65,14 @@ type Watch = subxt::transactions::TransactionProgress<
 	subxt::client::OnlineClientAtBlockImpl<Config>,
 >;
 
+/// What a transaction says beside its call: it is mortal, from a block that stays.
+fn params(from: &AtBlock, number: u64) -> DefaultExtrinsicParams<Config> {
+	DefaultExtrinsicParamsBuilder::<Config>::new()
+		.mortal_from_unchecked(MORTALITY, from.block_number(), from.block_hash())
+		.nonce(number)
+		.build()
+}
+
 impl Chain {
 	/// Signs `call` with `key`, sends it, and waits until it is where `wait` says.
 	///
@@ -81,11 +89,7 @@ impl Chain {
 		let from = self.at(At::Finalized).view().await?;
 		let (extrinsic, watch) = self.send(call, key, &from).await?;
 		drop(turn);
-		let limit = self.shared.settings.inclusion;
-		let block = tokio::time::timeout(limit, self.inclusion(extrinsic, watch, wait, &from))
-			.await
-			.map_err(|_| ChainError::timeout("inclusion of a transaction", limit))??;
-		self.outcome(block, extrinsic).await
+		self.landed(extrinsic, watch, wait, &from).await
 	}
 
 	/// Sends `call` without an account that signs and pays, for calls that say by their own arguments
@@ -98,10 +102,6 @@ impl Chain {
 		wait: Wait,
 	) -> Result<Submitted, ChainError> {
 		let from = self.at(At::Finalized).view().await?;
-		let params = DefaultExtrinsicParamsBuilder::<Config>::new()
-			.mortal_from_unchecked(MORTALITY, from.block_number(), from.block_hash())
-			.nonce(0)
-			.build();
 		// The chain knows no extension that holds a signature, so none travels.
 		let nobody = (AccountId32([0; 32]), MultiSignature::Sr25519([0; 64]));
 		let general = self
@@ -109,7 +109,7 @@ impl Chain {
 			.view()
 			.await?
 			.transactions()
-			.create_v5_signable_offline(call, params)
+			.create_v5_signable_offline(call, params(&from, 0))
 			.and_then(|mut general| general.sign_with_account_and_signature(&nobody.0, &nobody.1))
 			.map_err(ChainError::from_subxt)?;
 		let extrinsic = general.hash();
@@ -117,8 +117,19 @@ impl Chain {
 			Sent::Accepted(watch) => watch,
 			Sent::NumberTaken(why) | Sent::Unpaid(why) => return Err(ChainError::Refused(why)),
 		};
+		self.landed(extrinsic, watch, wait, &from).await
+	}
+
+	/// Waits until the transaction is where `wait` says, and finds out what it did.
+	async fn landed(
+		&self,
+		extrinsic: Hash,
+		watch: Option<Watch>,
+		wait: Wait,
+		from: &AtBlock,
+	) -> Result<Submitted, ChainError> {
 		let limit = self.shared.settings.inclusion;
-		let block = tokio::time::timeout(limit, self.inclusion(extrinsic, watch, wait, &from))
+		let block = tokio::time::timeout(limit, self.inclusion(extrinsic, watch, wait, from))
 			.await
 			.map_err(|_| ChainError::timeout("inclusion of a transaction", limit))??;
 		self.outcome(block, extrinsic).await
@@ -139,17 +150,13 @@ impl Chain {
 			}
 			let number = self.shared.methods.system_account_next_index(&account);
 			let number = self.answer("next transaction number", number).await?;
-			let params = DefaultExtrinsicParamsBuilder::<Config>::new()
-				.mortal_from_unchecked(MORTALITY, from.block_number(), from.block_hash())
-				.nonce(number)
-				.build();
 			// By the runtime of the best block, which may be newer than the finalized one's.
 			let signed = self
 				.at(At::Best)
 				.view()
 				.await?
 				.transactions()
-				.create_signable_offline(call, params)
+				.create_signable_offline(call, params(from, number))
 				.and_then(|mut transaction| transaction.sign(key))
 				.map_err(ChainError::from_subxt)?;
 			let extrinsic = signed.hash();
