@@ -23,6 +23,7 @@ KEYLESS = {
     "treasury": b"ol/trsry",
     "stakers_pot": b"ol/stake",
     "attribution_pot": b"ol/attri",
+    "escrow": b"ol/escrw",
     "community": b"ol/commn",
 }
 

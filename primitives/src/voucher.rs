@@ -73,7 +73,9 @@ pub struct RedeemedLane {
 	pub generation: Generation,
 	/// The lane.
 	pub lane: Lane,
-	/// Licence money redeemed on the lane in this generation, in units.
+	/// Licence money that this redemption drew, in units.
+	pub drawn: Balance,
+	/// Licence money redeemed on the lane in this generation, this redemption included, in units.
 	pub licence: Balance,
 	/// Accumulator over the receipts acknowledged by the voucher.
 	pub receipts: Hash,
@@ -94,9 +96,27 @@ impl SignedVoucher {
 	/// Whether `signer` signed this voucher, either the digest itself or the digest wrapped in
 	/// `<Bytes>…</Bytes>`, which is what browser wallets sign.
 	pub fn is_signed_by(&self, signer: &AccountId) -> bool {
+		self.signer([(signer, ())].into_iter()).0.is_some()
+	}
+
+	/// Whose of `keys` the signature is, and how many times it was checked to find out. Most programs
+	/// sign the digest itself, so that is tried with every key before the wrapped one is with any: the
+	/// usual voucher, signed by the first key, takes one check.
+	pub fn signer<'a, Name>(
+		&self,
+		keys: impl Iterator<Item = (&'a AccountId, Name)> + Clone,
+	) -> (Option<Name>, u32) {
 		let digest = self.voucher.digest();
-		self.signature.verify(digest.as_bytes(), signer)
-			|| self.signature.verify(wrap(digest).as_slice(), signer)
+		let mut checks = 0u32;
+		for message in [digest.as_bytes(), wrap(digest).as_slice()] {
+			for (key, name) in keys.clone() {
+				checks = checks.saturating_add(1);
+				if self.signature.verify(message, key) {
+					return (Some(name), checks);
+				}
+			}
+		}
+		(None, checks)
 	}
 }
 

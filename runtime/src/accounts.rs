@@ -12,6 +12,8 @@ pub const TREASURY: PalletId = PalletId(*b"ol/trsry");
 pub const STAKERS_POT: PalletId = PalletId(*b"ol/stake");
 /// Names the attribution pot: licence money waits here until it is settled and claimed.
 pub const ATTRIBUTION_POT: PalletId = PalletId(*b"ol/attri");
+/// Names the escrow account: what payers put into channels waits here until vouchers draw it.
+pub const ESCROW: PalletId = PalletId(*b"ol/escrw");
 /// Names the community reserve: all OPEN that genesis gives to nobody else. Governance alone can
 /// spend it.
 pub const COMMUNITY: PalletId = PalletId(*b"ol/commn");
@@ -31,9 +33,19 @@ pub fn attribution_pot() -> AccountId {
 	ATTRIBUTION_POT.into_account_truncating()
 }
 
+/// The escrow account.
+pub fn escrow() -> AccountId {
+	ESCROW.into_account_truncating()
+}
+
 /// The account of the community reserve.
 pub fn community() -> AccountId {
 	COMMUNITY.into_account_truncating()
+}
+
+/// The accounts that genesis gives one existential deposit each, and that always keep it.
+pub fn endowed() -> [AccountId; 4] {
+	[treasury(), stakers_pot(), attribution_pot(), escrow()]
 }
 
 frame_support::parameter_types! {

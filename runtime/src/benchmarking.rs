@@ -9,6 +9,7 @@ mod grandpa;
 mod session;
 mod usage;
 
+use crate::weights::MOST_VALIDATORS;
 use crate::*;
 use alloc::string::String;
 use frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList};
@@ -44,9 +45,6 @@ frame_benchmarking::define_benchmarks!(
 	[pallet_treasury, Treasury]
 	[pallet_utility, Utility]
 );
-
-/// Most validators there can be: as many elected as governance may allow, and as many to fall back on.
-const MOST_VALIDATORS: u32 = 512;
 
 /// Every benchmark there is, and what storage the pallets have.
 pub fn metadata(extra: bool) -> (Vec<BenchmarkList>, Vec<StorageInfo>) {

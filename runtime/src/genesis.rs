@@ -88,9 +88,7 @@ impl DevelopmentValidator {
 /// Adds the protocol's own accounts to `purses` and gives the rest of the supply to the community
 /// reserve.
 fn allocate(mut purses: Vec<(AccountId, Balance)>) -> Vec<(AccountId, Balance)> {
-	purses.push((accounts::treasury(), EXISTENTIAL_DEPOSIT));
-	purses.push((accounts::stakers_pot(), EXISTENTIAL_DEPOSIT));
-	purses.push((accounts::attribution_pot(), EXISTENTIAL_DEPOSIT));
+	purses.extend(accounts::endowed().map(|account| (account, EXISTENTIAL_DEPOSIT)));
 	let rest = purses
 		.iter()
 		.try_fold(0 as Balance, |sum, (_, amount)| sum.checked_add(*amount))

@@ -86,11 +86,7 @@ fn issuance() -> Result<(), TryRuntimeError> {
 		Attribution::totals().burnt <= burnt,
 		"what was burnt of redeemed money is still there"
 	);
-	for account in [
-		accounts::treasury(),
-		accounts::stakers_pot(),
-		accounts::attribution_pot(),
-	] {
+	for account in accounts::endowed() {
 		ensure!(
 			Balances::balance(&account) >= EXISTENTIAL_DEPOSIT,
 			"an account of the protocol is without the least balance"
@@ -237,9 +233,8 @@ fn book_service(books: &mut Books) -> Result<(), DispatchError> {
 	for (id, channel) in pallet_channels::Channels::<Runtime>::iter() {
 		use pallet_channels::{Deposits, HoldReason};
 		let deposit = Deposits::<Runtime>::get(id).ok_or("a channel without a deposit")?;
-		let (payer, amount) = (channel.payer, amount_of(&deposit)?);
-		book(books, payer.clone(), HoldReason::Deposit, amount)?;
-		book(books, payer, HoldReason::Escrow, channel.escrow)?;
+		let amount = amount_of(&deposit)?;
+		book(books, channel.payer, HoldReason::Deposit, amount)?;
 	}
 	for report in pallet_attribution::Reports::<Runtime>::iter_values() {
 		let reason = pallet_attribution::HoldReason::Report;

@@ -28,11 +28,7 @@ fn every_preset_should_issue_exactly_the_supply() {
 fn every_preset_should_open_the_protocol_accounts() {
 	for preset in preset_names() {
 		chain_from_preset(&preset).execute_with(|| {
-			for account in [
-				accounts::treasury(),
-				accounts::stakers_pot(),
-				accounts::attribution_pot(),
-			] {
+			for account in accounts::endowed() {
 				assert_eq!(
 					Balances::free_balance(account),
 					EXISTENTIAL_DEPOSIT,

@@ -8,8 +8,10 @@ use common::{chain_from_preset, check_invariants};
 use frame_support::{
 	assert_noop, assert_ok,
 	traits::{
-		fungible::Inspect, schedule::DispatchTime, Bounded, Get, Hooks, InstanceFilter,
-		OnRuntimeUpgrade, StorePreimage,
+		fungible::{Inspect, Mutate},
+		schedule::DispatchTime,
+		tokens::{Fortitude, Precision, Preservation},
+		Bounded, Get, Hooks, InstanceFilter, OnRuntimeUpgrade, StorePreimage,
 	},
 };
 use openledger_primitives::Terms;
@@ -32,7 +34,7 @@ use pallet_conviction_voting::{AccountVote, Conviction, Vote};
 use pallet_referenda::TracksInfo;
 use sp_core::traits::{Externalities, ReadRuntimeVersion, ReadRuntimeVersionExt};
 use sp_keyring::Sr25519Keyring::{self, Alice, Bob, Charlie, Dave, Eve};
-use sp_runtime::{BuildStorage, DispatchError};
+use sp_runtime::{BuildStorage, DispatchError, MultiAddress};
 
 fn signed(key: Sr25519Keyring) -> RuntimeOrigin {
 	RuntimeOrigin::signed(key.to_account_id())
@@ -475,13 +477,43 @@ fn the_treasurer_should_spend_up_to_its_limit_and_never_close_the_treasury() {
 }
 
 #[test]
+fn the_escrow_account_should_be_endowed_on_a_chain_that_began_without_it() {
+	use openledger_runtime::migrations::EndowEscrow;
+	development(|| {
+		let escrow = accounts::escrow();
+		let community = Balances::balance(&accounts::community());
+		<Balances as Mutate<AccountId>>::burn_from(
+			&escrow,
+			EXISTENTIAL_DEPOSIT,
+			Preservation::Expendable,
+			Precision::Exact,
+			Fortitude::Force,
+		)
+		.unwrap();
+		for _ in 0..2 {
+			EndowEscrow::on_runtime_upgrade();
+			assert_eq!(Balances::balance(&escrow), EXISTENTIAL_DEPOSIT);
+			let left = Balances::balance(&accounts::community());
+			assert_eq!(left, community - EXISTENTIAL_DEPOSIT);
+		}
+	});
+}
+
+#[test]
 fn money_that_nobody_could_vote_with_should_not_be_asked_for_support() {
 	development(|| {
+		let escrow = MultiAddress::Id(accounts::escrow());
+		assert_ok!(Balances::transfer_keep_alive(
+			signed(Bob),
+			escrow,
+			100 * OPEN
+		));
 		let keyless: u128 = [
 			accounts::treasury(),
 			accounts::community(),
 			accounts::stakers_pot(),
 			accounts::attribution_pot(),
+			accounts::escrow(),
 		]
 		.iter()
 		.map(<Balances as Inspect<AccountId>>::total_balance)

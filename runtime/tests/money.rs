@@ -149,14 +149,15 @@ fn a_payers_money_should_reach_everybody_who_earned_it_and_none_should_be_lost()
 		let earners = [CONTRIBUTOR, BASE_OWNER, BUILDER, PROVIDER];
 		let before = earners.map(balance);
 		let treasury_before = Balances::balance(&accounts::treasury());
-		let payer_before = balance(PAYER);
+		let escrow_before = Balances::balance(&accounts::escrow());
 
 		let vouchers = vec![voucher(compute + licence, licence)];
 		assert_ok!(Channels::redeem(
 			signed(HOT_KEY),
 			vouchers.try_into().unwrap()
 		));
-		assert_eq!(balance(PAYER), payer_before - compute - licence);
+		let escrow = Balances::balance(&accounts::escrow());
+		assert_eq!(escrow, escrow_before - compute - licence);
 		// 5 % of both is the protocol's, half of it burnt.
 		let cut = (compute + licence) / 20;
 		assert_eq!(Balances::total_issuance(), TOTAL_SUPPLY - cut / 2);

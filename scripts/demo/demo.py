@@ -36,6 +36,7 @@ CURATORS = {"cooking": "//Eve", "medicine": "//Ferdie", "aviation": "//Eve//stas
 TRAINING = "--layers 10 --rank 16 --alpha 32 --learning-rate 1e-3 --steps 120"
 # The chain's own accounts are the eight letters of their name behind `modl`.
 CHAIN_ACCOUNTS = {b"ol/trsry": "treasury (fees, part of the cut)", b"ol/stake": "stakers' pot", b"ol/attri": "pots and credits not yet claimed",
+                  b"ol/escrw": "escrow of the payment channels",
                   b"ol/commn": "community reserve"}
 
 

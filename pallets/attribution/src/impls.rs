@@ -21,16 +21,16 @@ impl<T: Config> Pallet<T> {
 		T::PalletId::get().into_account_truncating()
 	}
 
-	/// Shares out one redemption: burns and pays the treasury the protocol's cut, pays `provider` the
+	/// Shares out what vouchers drew: burns and pays the treasury the protocol's cut, pays `provider` the
 	/// rest of `compute`, and puts the rest of `licence` into its pot of the epoch, with a note of the
-	/// `lane` that it came from. Cannot fail.
+	/// `lanes` that it came from, in the order in which it was drawn. Cannot fail.
 	///
 	/// What the provider or the treasury cannot take, because it would stay below the least balance,
 	/// is credited to it. What not even the pallet's account can take is burnt: that happens only
 	/// where genesis left it without the least balance.
 	pub fn collect(
 		provider: &AccountId,
-		lane: &RedeemedLane,
+		lanes: &[RedeemedLane],
 		compute: CreditOf<T>,
 		licence: CreditOf<T>,
 	) {
@@ -73,7 +73,9 @@ impl<T: Config> Pallet<T> {
 				add(&mut pot.licence, gross_licence);
 				add(&mut pot.net, split.pot);
 			});
-			Self::book_source(provider, epoch.index, lane, gross_licence);
+			for lane in lanes.iter().filter(|lane| lane.drawn > 0) {
+				Self::book_source(provider, epoch.index, lane);
+			}
 		}
 		if split.pot > 0 {
 			AtRisk::<T>::mutate(provider, |at_risk| add(at_risk, split.pot));

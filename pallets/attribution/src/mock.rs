@@ -455,11 +455,12 @@ pub fn collect_on(
 		channel,
 		generation: 0,
 		lane: 0,
+		drawn: licence,
 		licence: totals[place].1,
 		receipts,
 	};
 	LaneTotals::set(&totals);
-	Attribution::collect(provider, &lane, withdraw(compute), withdraw(licence));
+	Attribution::collect(provider, &[lane], withdraw(compute), withdraw(licence));
 }
 
 fn withdraw(amount: Balance) -> CreditOf<Test> {

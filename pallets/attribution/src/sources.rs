@@ -24,17 +24,12 @@ impl<T: Config> Pallet<T> {
 		is_known.then(|| Sources::<T>::get(key, (channel, generation, lane)).unwrap_or_default())
 	}
 
-	/// Books `licence` units of licence money that `provider` redeemed of `lane` now.
-	pub(crate) fn book_source(
-		provider: &AccountId,
-		epoch: EpochIndex,
-		lane: &RedeemedLane,
-		licence: Balance,
-	) {
+	/// Books the licence money that `provider` redeemed of `lane` now.
+	pub(crate) fn book_source(provider: &AccountId, epoch: EpochIndex, lane: &RedeemedLane) {
 		let key = (lane.channel, lane.generation, lane.lane);
 		Sources::<T>::mutate((provider, epoch), key, |source| {
 			let source = source.get_or_insert_default();
-			add(&mut source.licence, licence);
+			add(&mut source.licence, lane.drawn);
 			source.total = lane.licence;
 			source.receipts = lane.receipts;
 		});

@@ -1,14 +1,17 @@
 //! How escrow is put up, drawn and given back.
 
 use crate::*;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 use frame::traits::{
-	fungible::{
-		hold::{Balanced as _, Inspect as _, Mutate as _},
-		Credit,
-	},
-	Consideration, Footprint, Imbalance,
+	fungible::{Balanced as _, Mutate as _},
+	AccountIdConversion, Consideration, Footprint, Imbalance,
 };
 use openledger_primitives::{RedeemedLane, Voucher};
+
+/// Signatures that may have to be checked for one voucher, beyond the first: there are three keys, and
+/// two ways of signing.
+pub(crate) const MAX_EXTRA_CHECKS: u32 = 5;
 
 /// Which of a channel's keys signed a voucher.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +21,57 @@ enum Signer {
 	Former,
 }
 
+/// What one provider earns by a batch of vouchers.
+struct Takings {
+	provider: AccountId,
+	/// Licence money that it may still collect, in units; asked for when there is some.
+	room: Option<Balance>,
+	compute: Balance,
+	licence: Balance,
+	lanes: Vec<RedeemedLane>,
+}
+
+impl Takings {
+	fn new(provider: AccountId) -> Self {
+		Self {
+			provider,
+			room: None,
+			compute: 0,
+			licence: 0,
+			lanes: Vec::new(),
+		}
+	}
+
+	/// Adds what one voucher pays. Changes nothing unless there is room for it.
+	fn take<T: Config>(&mut self, payment: &Payment, lane: RedeemedLane) -> Result<(), SkipReason> {
+		let add = |sum: Balance, more| sum.checked_add(more).ok_or(SkipReason::NotMonotone);
+		let licence = add(self.licence, payment.licence)?;
+		let compute = add(self.compute, payment.compute)?;
+		if payment.licence > 0 {
+			let room = *self
+				.room
+				.get_or_insert_with(|| T::Revenue::room(&self.provider));
+			ensure!(licence <= room, SkipReason::BondTooSmall);
+		}
+		(self.licence, self.compute) = (licence, compute);
+		self.lanes.push(lane);
+		Ok(())
+	}
+}
+
 impl<T: Config> Pallet<T> {
+	/// The account that escrow waits in.
+	pub fn account() -> AccountId {
+		T::PalletId::get().into_account_truncating()
+	}
+
+	/// What `count` vouchers weigh if `extra_checks` signatures are checked beside the first of each.
+	pub(crate) fn redeem_weight(count: u32, extra_checks: u32) -> Weight {
+		T::WeightInfo::check_signature()
+			.saturating_mul(extra_checks.into())
+			.saturating_add(T::WeightInfo::redeem(count))
+	}
+
 	pub(crate) fn do_open(
 		payer: AccountId,
 		provider: AccountId,
@@ -35,7 +88,7 @@ impl<T: Config> Pallet<T> {
 		let id = NextChannel::<T>::get();
 		let next = id.checked_add(1).ok_or(Error::<T>::CounterExhausted)?;
 		let ticket = T::ChannelConsideration::new(&payer, Self::footprint())?;
-		T::Currency::hold(&HoldReason::Escrow.into(), &payer, escrow)?;
+		Self::put_in(&payer, escrow)?;
 
 		let channel = Channel {
 			payer: payer.clone(),
@@ -73,20 +126,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_top_up(who: AccountId, id: ChannelId, amount: Balance) -> DispatchResult {
 		ensure!(amount > 0, Error::<T>::ZeroAmount);
 		let mut channel = Channels::<T>::get(id).ok_or(Error::<T>::UnknownChannel)?;
-		let reason = HoldReason::Escrow.into();
-		if who == channel.payer {
-			T::Currency::hold(&reason, &who, amount)?;
-		} else {
-			T::Currency::transfer_and_hold(
-				&reason,
-				&who,
-				&channel.payer,
-				amount,
-				Precision::Exact,
-				Preservation::Preserve,
-				Fortitude::Polite,
-			)?;
-		}
+		Self::put_in(&who, amount)?;
 		channel.escrow = channel
 			.escrow
 			.checked_add(amount)
@@ -184,7 +224,13 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Releases the escrow to the payer if its thaw has ended, and begins the next generation.
+	/// Moves `amount` units out of `who`'s account into escrow, unless they are locked there.
+	fn put_in(who: &AccountId, amount: Balance) -> DispatchResult {
+		T::Currency::transfer(who, &Self::account(), amount, Preservation::Preserve)?;
+		Ok(())
+	}
+
+	/// Gives the escrow back to the payer if its thaw has ended, and begins the next generation.
 	fn take_back(id: ChannelId, channel: &mut Channel) -> DispatchResult {
 		let free_at = channel.thaw.take().ok_or(Error::<T>::NotThawing)?;
 		ensure!(
@@ -200,8 +246,8 @@ impl<T: Config> Pallet<T> {
 			.withdrawn
 			.checked_add(amount)
 			.ok_or(ArithmeticError::Overflow)?;
-		let reason = HoldReason::Escrow.into();
-		T::Currency::release(&reason, &channel.payer, amount, Precision::Exact)?;
+		let escrow = Self::account();
+		T::Currency::transfer(&escrow, &channel.payer, amount, Preservation::Preserve)?;
 		Self::deposit_event(Event::Withdrawn {
 			channel: id,
 			amount,
@@ -227,20 +273,27 @@ impl<T: Config> Pallet<T> {
 		Ok(removed)
 	}
 
+	/// Returns how many signatures were checked beside the first of each voucher.
 	pub(crate) fn do_redeem(
 		who: AccountId,
 		vouchers: BoundedVec<SignedVoucher, T::MaxBatch>,
-	) -> DispatchResult {
+	) -> Result<u32, DispatchError> {
 		ensure!(!vouchers.is_empty(), Error::<T>::NoVouchers);
 		// Anyone can name a provider's account as a hot key, which must not take its own rights away.
 		let providers = [T::Providers::provider_of_hot_key(&who), Some(who)];
+		let mut takings: Vec<_> = providers.into_iter().flatten().map(Takings::new).collect();
 		let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
 		let now = T::BlockNumberProvider::current_block_number();
 		let latest = now
 			.checked_add(T::MaxVoucherLifetime::get())
 			.unwrap_or(BlockNumber::MAX);
+		let mut extra_checks = 0u32;
 		for (index, signed) in (0u32..).zip(vouchers) {
-			if let Err(reason) = Self::redeem_one(&signed, &providers, genesis, now, latest) {
+			let mut checks = 0;
+			let result =
+				Self::redeem_one(&signed, &mut takings, genesis, now..=latest, &mut checks);
+			extra_checks = extra_checks.saturating_add(checks.saturating_sub(1));
+			if let Err(reason) = result {
 				let Voucher { channel, lane, .. } = signed.voucher;
 				Self::deposit_event(Event::VoucherSkipped {
 					index,
@@ -250,18 +303,21 @@ impl<T: Config> Pallet<T> {
 				});
 			}
 		}
-		Ok(())
+		for takings in takings {
+			Self::draw(takings)?;
+		}
+		Ok(extra_checks)
 	}
 
-	/// Pays one voucher of a channel to one of `providers` in block `now`; `latest` is the last block
-	/// a voucher may name as its last. Changes nothing if it is not good. What costs least is checked
-	/// first.
+	/// Books one voucher of a channel to one of the providers in `takings`. `lifetime` is from this block
+	/// to the last that a voucher may name as its last; `checks` is set to the number of signatures that
+	/// were checked. Changes nothing if the voucher is not good. What costs least is checked first.
 	fn redeem_one(
 		signed: &SignedVoucher,
-		providers: &[Option<AccountId>],
+		takings: &mut [Takings],
 		genesis: Hash,
-		now: BlockNumber,
-		latest: BlockNumber,
+		lifetime: RangeInclusive<BlockNumber>,
+		checks: &mut u32,
 	) -> Result<(), SkipReason> {
 		let voucher = &signed.voucher;
 		let (id, lane) = (voucher.channel, voucher.lane);
@@ -270,16 +326,19 @@ impl<T: Config> Pallet<T> {
 			u32::from(lane) < T::MaxLanes::get(),
 			SkipReason::LaneOutOfRange
 		);
-		ensure!(voucher.valid_until >= now, SkipReason::Expired);
-		ensure!(voucher.valid_until <= latest, SkipReason::LifetimeTooLong);
-		let mut channel = Channels::<T>::get(id).ok_or(SkipReason::UnknownChannel)?;
 		ensure!(
-			providers
-				.iter()
-				.flatten()
-				.any(|provider| *provider == channel.provider),
-			SkipReason::NotProvider
+			voucher.valid_until >= *lifetime.start(),
+			SkipReason::Expired
 		);
+		ensure!(
+			voucher.valid_until <= *lifetime.end(),
+			SkipReason::LifetimeTooLong
+		);
+		let mut channel = Channels::<T>::get(id).ok_or(SkipReason::UnknownChannel)?;
+		let takings = takings
+			.iter_mut()
+			.find(|takings| takings.provider == channel.provider)
+			.ok_or(SkipReason::NotProvider)?;
 		ensure!(
 			voucher.generation == channel.generation,
 			SkipReason::WrongGeneration
@@ -287,9 +346,9 @@ impl<T: Config> Pallet<T> {
 		let before = Self::lane_state(id, lane, channel.generation);
 		let due = before.due(voucher)?;
 		ensure!(channel.escrow > 0, SkipReason::EscrowEmpty);
-		let signer = channel
-			.signer(signed, now)
-			.ok_or(SkipReason::BadSignature)?;
+		let (signer, checked) = channel.signer(signed, *lifetime.start());
+		*checks = checked;
+		let signer = signer.ok_or(SkipReason::BadSignature)?;
 		let limit = channel.limit(signer);
 		ensure!(limit > 0, SkipReason::DelegateLimit);
 
@@ -298,15 +357,21 @@ impl<T: Config> Pallet<T> {
 			.capped(channel.escrow.min(limit))
 			.ok_or(SkipReason::NotMonotone)?;
 		let pay = payment.total().ok_or(SkipReason::NotMonotone)?;
-		ensure!(
-			payment.licence == 0 || payment.licence <= T::Revenue::room(&channel.provider),
-			SkipReason::BondTooSmall
-		);
 		let after = before
 			.after(voucher, &payment)
 			.ok_or(SkipReason::NotMonotone)?;
 		channel.spend(signer, pay).ok_or(SkipReason::NotMonotone)?;
-		let (licence, compute) = Self::draw(&channel.payer, pay, payment.licence)?;
+		takings.take::<T>(
+			&payment,
+			RedeemedLane {
+				channel: id,
+				generation: after.generation,
+				lane,
+				drawn: payment.licence,
+				licence: after.licence,
+				receipts: after.receipts,
+			},
+		)?;
 
 		Self::deposit_event(Event::Redeemed {
 			channel: id,
@@ -320,34 +385,31 @@ impl<T: Config> Pallet<T> {
 			escrow: channel.escrow,
 		});
 		Lanes::<T>::insert(id, lane, after);
-		let provider = channel.provider.clone();
 		Channels::<T>::insert(id, channel);
-		let lane = RedeemedLane {
-			channel: id,
-			generation: after.generation,
-			lane,
-			licence: after.licence,
-			receipts: after.receipts,
-		};
-		T::Revenue::collect(&provider, &lane, compute, licence);
 		Ok(())
 	}
 
-	/// Takes `pay` units out of the payer's escrow, as its licence part and the rest.
-	fn draw(
-		payer: &AccountId,
-		pay: Balance,
-		licence: Balance,
-	) -> Result<(CreditOf<T>, CreditOf<T>), SkipReason> {
-		let reason = HoldReason::Escrow.into();
-		// Invariant 1 says that the hold is there; without this a shortfall would pass unnoticed.
-		if T::Currency::balance_on_hold(&reason, payer) < pay {
-			defensive!("the escrow of a channel is not on hold");
-			return Err(SkipReason::EscrowEmpty);
+	/// Takes what was booked out of escrow and hands it on.
+	fn draw(takings: Takings) -> DispatchResult {
+		if takings.lanes.is_empty() {
+			return Ok(());
 		}
-		let (credit, _): (Credit<AccountId, T::Currency>, _) =
-			T::Currency::slash(&reason, payer, pay);
-		Ok(credit.split(licence))
+		let drawn = takings
+			.licence
+			.checked_add(takings.compute)
+			.ok_or(ArithmeticError::Overflow)?;
+		// Invariant 1 says that it is there.
+		let credit = T::Currency::withdraw(
+			&Self::account(),
+			drawn,
+			Precision::Exact,
+			Preservation::Preserve,
+			Fortitude::Polite,
+		)
+		.defensive_proof("what is in escrow is in the pallet's account")?;
+		let (licence, compute) = credit.split(takings.licence);
+		T::Revenue::collect(&takings.provider, &takings.lanes, compute, licence);
+		Ok(())
 	}
 
 	/// The state of a lane in `generation`.
@@ -394,19 +456,21 @@ impl<T: Config> Pallet<T> {
 }
 
 impl Channel {
-	/// Which of the keys that are good in block `now` signed.
-	fn signer(&self, signed: &SignedVoucher, now: BlockNumber) -> Option<Signer> {
-		if signed.is_signed_by(&self.payer) {
-			return Some(Signer::Payer);
-		}
-		let delegate = self.delegate.as_ref();
-		if delegate.is_some_and(|delegate| signed.is_signed_by(&delegate.signer)) {
-			return Some(Signer::Delegate);
-		}
+	/// Which of the keys that are good in block `now` signed, and how many signatures were checked to
+	/// find out. The delegate comes first, since whoever has one lets it sign.
+	fn signer(&self, signed: &SignedVoucher, now: BlockNumber) -> (Option<Signer>, u32) {
+		let delegate = self.delegate.as_ref().map(|delegate| &delegate.signer);
 		let former = self.former.as_ref().filter(|former| former.until >= now);
-		former
-			.is_some_and(|former| signed.is_signed_by(&former.delegate.signer))
-			.then_some(Signer::Former)
+		let former = former.map(|former| &former.delegate.signer);
+		let keys = [
+			(delegate, Signer::Delegate),
+			(Some(&self.payer), Signer::Payer),
+			(former, Signer::Former),
+		];
+		let keys = keys
+			.into_iter()
+			.filter_map(|(key, signer)| Some((key?, signer)));
+		signed.signer(keys)
 	}
 
 	/// The most that `signer` may draw from any escrow, in units.
@@ -441,7 +505,7 @@ impl Channel {
 impl<T: Config> Pallet<T> {
 	/// Checks that:
 	///
-	/// 1. What is on hold as escrow of a payer is the sum of the escrows of its channels.
+	/// 1. The pallet's account has what is in escrow of all channels, beside the least balance.
 	/// 2. All that was paid into a channel is in escrow, redeemed or withdrawn.
 	/// 3. A channel's lanes are below `MaxLanes`, none is ahead of the channel's generation, and none
 	///    has more licence money than money.
@@ -449,12 +513,11 @@ impl<T: Config> Pallet<T> {
 	/// 5. No delegate has spent more than its limit, and none is the payer.
 	/// 6. Every channel has an id below the next one and a deposit, and nothing else has.
 	pub fn do_try_state() -> DispatchResult {
-		use alloc::collections::BTreeMap;
+		use frame::traits::fungible::Inspect as _;
 
-		let mut escrows = BTreeMap::<AccountId, Balance>::new();
+		let mut escrows: Balance = 0;
 		for (id, channel) in Channels::<T>::iter() {
-			let escrow = escrows.entry(channel.payer.clone()).or_default();
-			*escrow = escrow
+			escrows = escrows
 				.checked_add(channel.escrow)
 				.ok_or("1: escrows overflow")?;
 
@@ -513,12 +576,13 @@ impl<T: Config> Pallet<T> {
 				"6: every channel has a deposit"
 			);
 		}
-		for (payer, escrow) in escrows {
-			ensure!(
-				T::Currency::balance_on_hold(&HoldReason::Escrow.into(), &payer) == escrow,
-				"1: what is on hold is the sum of the escrows"
-			);
-		}
+		let needed = escrows
+			.checked_add(T::Currency::minimum_balance())
+			.ok_or("1: escrows overflow")?;
+		ensure!(
+			T::Currency::balance(&Self::account()) >= needed,
+			"1: what is in escrow is in the pallet's account"
+		);
 		for id in Deposits::<T>::iter_keys() {
 			ensure!(
 				Channels::<T>::contains_key(id),

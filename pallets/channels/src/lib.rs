@@ -3,7 +3,8 @@
 //! # Terms
 //!
 //! - **Channel**: one payer's prepaid balance with one provider.
-//! - **Escrow**: what is left of it. The money stays in the payer's account, on hold.
+//! - **Escrow**: what is left of it. The money waits in an account of the pallet's, for which nobody
+//!   can sign.
 //! - **Lane**: an independent counter inside a channel, so that several answers can be paid for at a
 //!   time. Vouchers of different lanes add up, vouchers of one lane replace each other.
 //! - **Voucher**: a signed "on this lane I owe this much in all".
@@ -34,6 +35,9 @@
 //! - A provider has to account for licence money before it is paid out, and answers for that with its
 //!   bond. So a voucher whose licence money would outgrow the bond is skipped until there is
 //!   [room](Revenue::room).
+//! - Escrow leaves the payer's account, so that OPEN locked by a vote cannot be put into a channel, nor
+//!   voted with once it is there: on hold in the payer's account, it could vote, be paid to a provider who
+//!   is the payer, and vote again.
 //! - Anyone may top up, so closing must not depend on an empty escrow: once a thaw has ended, one call
 //!   gives the escrow back and removes the channel.
 //! - The money leaves as two credits, compute and licence, for [`Config::Revenue`] to place.
@@ -55,6 +59,7 @@ extern crate alloc;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
@@ -79,9 +84,11 @@ use openledger_primitives::{
 #[frame::pallet]
 pub mod pallet {
 	use super::*;
-	use frame::traits::{fungible::hold, Consideration, Footprint};
+	use crate::impls::MAX_EXTRA_CHECKS;
+	use frame::traits::{fungible, Consideration, Footprint};
 
 	#[pallet::pallet]
+	#[pallet::storage_version(migrations::STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	/// What the runtime has to supply.
@@ -90,11 +97,12 @@ pub mod pallet {
 		frame_system::Config<AccountId = AccountId, Hash = Hash, RuntimeEvent: From<Event<Self>>>
 	{
 		/// OPEN.
-		type Currency: hold::Mutate<AccountId, Balance = Balance, Reason = Self::RuntimeHoldReason>
-			+ hold::Balanced<AccountId>;
+		type Currency: fungible::Mutate<AccountId, Balance = Balance>
+			+ fungible::Balanced<AccountId>;
 
-		/// The runtime's reasons for holds.
-		type RuntimeHoldReason: From<HoldReason>;
+		/// Names the account that escrow waits in. Genesis has to give it the least balance of an account.
+		#[pallet::constant]
+		type PalletId: Get<PalletId>;
 
 		/// Who may be paid, and who acts for them.
 		type Providers: ProviderInspect;
@@ -137,7 +145,7 @@ pub mod pallet {
 	/// Why money of a payer is on hold.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// The escrow of its channels.
+		/// The escrow of its channels, in layout 0; nothing is held for it any more.
 		#[codec(index = 0)]
 		Escrow,
 		/// The deposits for its channels' storage.
@@ -347,8 +355,8 @@ pub mod pallet {
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Opens a channel to `provider` with `escrow` units of the sender's money, which stays in its
-		/// account on hold. `delegate` is a second key that may sign vouchers, with the most they may
+		/// Opens a channel to `provider` with `escrow` units of the sender's money, which moves to the
+		/// pallet's account. `delegate` is a second key that may sign vouchers, with the most they may
 		/// draw. A deposit for the channel's storage is held until it is closed.
 		///
 		/// Fails with [`Error::ProviderNotActive`], [`Error::EscrowTooSmall`],
@@ -417,7 +425,7 @@ pub mod pallet {
 			Self::do_cancel_thaw(who, channel)
 		}
 
-		/// Releases the whole escrow to the payer, once the thaw has ended, and begins the channel's
+		/// Gives the whole escrow back to the payer, once the thaw has ended, and begins the channel's
 		/// next generation: no voucher signed before is good any more.
 		///
 		/// Fails with [`Error::UnknownChannel`], [`Error::NotPayer`], [`Error::NotThawing`],
@@ -429,7 +437,7 @@ pub mod pallet {
 			Self::do_withdraw(who, channel)
 		}
 
-		/// Removes a channel, lanes and all, and releases its deposit. Money in escrow is released to
+		/// Removes a channel, lanes and all, and releases its deposit. Money in escrow goes back to
 		/// the payer too, once a thaw has ended; so nobody can keep a channel open by topping it up.
 		///
 		/// Fails with [`Error::UnknownChannel`], [`Error::NotPayer`], [`Error::EscrowNotEmpty`],
@@ -448,17 +456,23 @@ pub mod pallet {
 		///
 		/// The sender has to be the provider of the vouchers' channels or its hot key; the vouchers of
 		/// any other provider are skipped. A provider whose account is another's hot key redeems for
-		/// both.
+		/// both. Weighed as if every voucher were signed by the key that is tried last; what was not
+		/// needed of that is given back.
 		///
 		/// Fails with [`Error::NoVouchers`].
 		#[pallet::call_index(7)]
-		#[pallet::weight(T::WeightInfo::redeem(vouchers.len() as u32))]
+		#[pallet::weight(Pallet::<T>::redeem_weight(
+			vouchers.len() as u32,
+			(vouchers.len() as u32).saturating_mul(MAX_EXTRA_CHECKS)
+		))]
 		pub fn redeem(
 			origin: OriginFor<T>,
 			vouchers: BoundedVec<SignedVoucher, T::MaxBatch>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
-			Self::do_redeem(who, vouchers)
+			let count = vouchers.len() as u32;
+			let extra_checks = Self::do_redeem(who, vouchers)?;
+			Ok(Some(Self::redeem_weight(count, extra_checks)).into())
 		}
 	}
 

@@ -9,7 +9,7 @@ use frame::{
 	},
 	testing_prelude::*,
 	traits::{
-		fungible::{Balanced as _, HoldConsideration, Inspect as _, InspectHold as _},
+		fungible::{Balanced as _, HoldConsideration, Inspect as _},
 		IdentityLookup, Imbalance as _, LinearStoragePrice,
 	},
 };
@@ -67,6 +67,7 @@ pub const MAX_BATCH: u32 = 200;
 pub const MAX_LANES: u32 = 4;
 
 parameter_types! {
+	pub const Escrow: PalletId = PalletId(*b"test/esc");
 	pub const DepositReason: RuntimeHoldReason = RuntimeHoldReason::Channels(HoldReason::Deposit);
 	pub storage ThawPeriod: BlockNumber = 20;
 	pub storage MaxVoucherLifetime: BlockNumber = 10;
@@ -98,11 +99,11 @@ pub struct Till;
 impl Revenue<CreditOf<Test>> for Till {
 	fn collect(
 		provider: &AccountId,
-		lane: &RedeemedLane,
+		lanes: &[RedeemedLane],
 		compute: CreditOf<Test>,
 		licence: CreditOf<Test>,
 	) {
-		LastLane::set(&Some(*lane));
+		LastLane::set(&lanes.last().copied());
 		drop(Balances::resolve(provider, compute));
 		Room::set(&Self::room(provider).saturating_sub(licence.peek()));
 		drop(Balances::resolve(&pot(), licence));
@@ -115,7 +116,7 @@ impl Revenue<CreditOf<Test>> for Till {
 
 impl Config for Test {
 	type Currency = Balances;
-	type RuntimeHoldReason = RuntimeHoldReason;
+	type PalletId = Escrow;
 	type Providers = Providers;
 	type Revenue = Till;
 	type ChannelConsideration = HoldConsideration<
@@ -206,11 +207,12 @@ pub struct ExtBuilder;
 impl ExtBuilder {
 	/// A chain in its first block.
 	pub fn build(self) -> TestState {
-		let endowed = [alice(), bob(), charlie(), pot()];
+		let endowed = [alice(), bob(), charlie(), pot()].map(|who| (who, ENDOWMENT));
+		let escrow = (Channels::account(), ED);
 		let mut ext: TestState = RuntimeGenesisConfig {
 			system: Default::default(),
 			balances: pallet_balances::GenesisConfig {
-				balances: endowed.map(|who| (who, ENDOWMENT)).to_vec(),
+				balances: endowed.into_iter().chain([escrow]).collect(),
 				..Default::default()
 			},
 		}
@@ -313,7 +315,8 @@ pub fn assert_skipped_by(who: AccountId, voucher: SignedVoucher, reason: SkipRea
 		Lanes::<Test>::iter().count(),
 		Balances::total_issuance(),
 	);
-	let balances = [alice(), bob(), pot()].map(|who| Balances::total_balance(&who));
+	let parties = [alice(), bob(), pot(), Channels::account()];
+	let balances = parties.clone().map(|who| Balances::total_balance(&who));
 	assert_eq!(skipped_by(who, voucher), Some(reason));
 	assert_eq!(
 		before,
@@ -323,10 +326,7 @@ pub fn assert_skipped_by(who: AccountId, voucher: SignedVoucher, reason: SkipRea
 			Balances::total_issuance()
 		)
 	);
-	assert_eq!(
-		balances,
-		[alice(), bob(), pot()].map(|who| Balances::total_balance(&who))
-	);
+	assert_eq!(balances, parties.map(|who| Balances::total_balance(&who)));
 }
 
 /// Channel 0.
@@ -339,9 +339,9 @@ pub fn escrow() -> Balance {
 	channel().unwrap().escrow
 }
 
-/// What `who` has on hold as escrow.
-pub fn held(who: &AccountId) -> Balance {
-	Balances::balance_on_hold(&HoldReason::Escrow.into(), who)
+/// What waits in escrow of all channels.
+pub fn kept() -> Balance {
+	Balances::balance(&Channels::account()) - ED
 }
 
 /// This pallet's events since they were last reset.

@@ -21,14 +21,15 @@ pub trait ProviderInspect {
 
 /// Takes the money that leaves a channel.
 pub trait Revenue<Credit> {
-	/// Takes one redemption's `compute` and `licence` money, earned by `provider` on `lane`, which is as
-	/// the redemption left it.
+	/// Takes the `compute` and `licence` money that `provider` earned by a batch of vouchers. `lanes`
+	/// says what each of them drew, in their order, and how it left its lane; what they drew of licence
+	/// money sums to `licence`.
 	///
 	/// Cannot fail: the implementation has to place, or burn and account for, every unit.
-	fn collect(provider: &AccountId, lane: &RedeemedLane, compute: Credit, licence: Credit);
+	fn collect(provider: &AccountId, lanes: &[RedeemedLane], compute: Credit, licence: Credit);
 
 	/// The licence money, in units, that `provider` may still collect before what it has to account
-	/// for outgrows its bond.
+	/// for outgrows its bond. What a batch draws counts in full, the protocol's cut included.
 	fn room(provider: &AccountId) -> Balance;
 }
 

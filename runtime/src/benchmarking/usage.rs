@@ -54,7 +54,7 @@ fn endow(who: &AccountId, amount: Balance) {
 
 /// The accounts that money is collected into and the terms that it is split by, as genesis leaves them.
 fn found() {
-	for pot in [accounts::treasury(), accounts::attribution_pot()] {
+	for pot in accounts::endowed() {
 		if Balances::balance(&pot) == 0 {
 			endow(&pot, EXISTENTIAL_DEPOSIT);
 		}

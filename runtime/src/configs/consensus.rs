@@ -8,8 +8,8 @@ use crate::{
 	parameters::governed::stakes,
 	time::{REPORTABLE_SESSIONS, SLOT_MILLIS},
 	validators::{LicenceShare, NoIdentification, NoteAuthor, Sessions, ValidatorOf},
-	AccountId, Babe, Balances, Historical, Offences, Runtime, RuntimeEvent, RuntimeHoldReason,
-	Session, SessionKeys, Stakes,
+	weights, AccountId, Babe, Balances, Historical, Offences, Runtime, RuntimeEvent,
+	RuntimeHoldReason, Session, SessionKeys, Stakes,
 };
 use frame_support::{
 	parameter_types,
@@ -65,7 +65,7 @@ impl pallet_babe::Config for Runtime {
 	type KeyOwnerProof = <Historical as KeyOwnerProofSystem<(KeyTypeId, BabeId)>>::Proof;
 	type MaxAuthorities = MaxAuthorities;
 	type MaxNominators = MaxDelegators;
-	type WeightInfo = ();
+	type WeightInfo = weights::Reports<weights::pallet_babe::WeightInfo<Runtime>>;
 }
 
 impl pallet_grandpa::Config for Runtime {
@@ -78,7 +78,7 @@ impl pallet_grandpa::Config for Runtime {
 	// against the set before that one's, too.
 	type MaxSetIdSessionEntries = ConstU64<{ REPORTABLE_SESSIONS as u64 + 3 }>;
 	type RuntimeEvent = RuntimeEvent;
-	type WeightInfo = ();
+	type WeightInfo = weights::Reports<weights::pallet_grandpa::WeightInfo<Runtime>>;
 }
 
 impl pallet_session::Config for Runtime {
@@ -94,7 +94,7 @@ impl pallet_session::Config for Runtime {
 	type ShouldEndSession = Babe;
 	type ValidatorId = AccountId;
 	type ValidatorIdOf = ValidatorOf;
-	type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_session::WeightInfo<Runtime>;
 }
 
 impl historical::Config for Runtime {
@@ -138,5 +138,5 @@ impl pallet_stakes::Config for Runtime {
 	type SlashDelay = stakes::SlashDelay;
 	type Slashed = ResolveTo<TreasuryAccount, Balances>;
 	type UnbondingPeriod = stakes::UnbondingPeriod;
-	type WeightInfo = crate::weights::pallet_stakes::WeightInfo<Runtime>;
+	type WeightInfo = weights::pallet_stakes::WeightInfo<Runtime>;
 }

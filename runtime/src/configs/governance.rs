@@ -9,8 +9,9 @@ use crate::{
 		tracks::Tracks,
 	},
 	time::DAYS,
-	AccountId, Balance, Balances, BlockNumber, Launch, OriginCaller, Preimage, Referenda, Runtime,
-	RuntimeCall, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, Scheduler, System, Treasury,
+	weights, AccountId, Balance, Balances, BlockNumber, Launch, OriginCaller, Preimage, Referenda,
+	Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, Scheduler, System,
+	Treasury,
 };
 use frame_support::{
 	parameter_types,
@@ -60,24 +61,20 @@ fn unless_trial(period: BlockNumber, short: BlockNumber) -> BlockNumber {
 }
 
 /// All OPEN that somebody could vote with: what the protocol's keyless accounts hold cannot vote,
-/// and would only make every referendum harder to pass. Bonds, stakes, deposits and escrow count:
-/// who holds them can vote with them.
+/// and would only make every referendum harder to pass. Bonds, stakes and deposits count: who holds
+/// them can vote with them. The escrow of channels does not, since it left its payer's account.
 pub struct Electorate;
 
 impl Get<Balance> for Electorate {
 	fn get() -> Balance {
-		[
-			accounts::treasury(),
-			accounts::community(),
-			accounts::stakers_pot(),
-			accounts::attribution_pot(),
-		]
-		.iter()
-		.map(<Balances as Inspect<AccountId>>::total_balance)
-		.fold(
-			<Balances as Inspect<AccountId>>::total_issuance(),
-			Balance::saturating_sub,
-		)
+		accounts::endowed()
+			.iter()
+			.chain([&accounts::community()])
+			.map(<Balances as Inspect<AccountId>>::total_balance)
+			.fold(
+				<Balances as Inspect<AccountId>>::total_issuance(),
+				Balance::saturating_sub,
+			)
 	}
 }
 
@@ -125,7 +122,7 @@ impl pallet_preimage::Config for Runtime {
 	type Currency = Balances;
 	type ManagerOrigin = EnsureRoot<AccountId>;
 	type RuntimeEvent = RuntimeEvent;
-	type WeightInfo = pallet_preimage::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_preimage::WeightInfo<Runtime>;
 }
 
 impl pallet_scheduler::Config for Runtime {
@@ -139,7 +136,7 @@ impl pallet_scheduler::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeOrigin = RuntimeOrigin;
 	type ScheduleOrigin = EnsureRoot<AccountId>;
-	type WeightInfo = pallet_scheduler::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_scheduler::WeightInfo<Runtime>;
 }
 
 impl pallet_referenda::Config for Runtime {
@@ -160,7 +157,7 @@ impl pallet_referenda::Config for Runtime {
 	type Tracks = Tracks;
 	type UndecidingTimeout = UndecidingTimeout;
 	type Votes = Balance;
-	type WeightInfo = pallet_referenda::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_referenda::WeightInfo<Runtime>;
 }
 
 impl pallet_conviction_voting::Config for Runtime {
@@ -172,7 +169,7 @@ impl pallet_conviction_voting::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type VoteLockingPeriod = VoteLockingPeriod;
 	type VotingHooks = ();
-	type WeightInfo = pallet_conviction_voting::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_conviction_voting::WeightInfo<Runtime>;
 }
 
 impl pallet_treasury::Config for Runtime {
@@ -195,9 +192,9 @@ impl pallet_treasury::Config for Runtime {
 	type SpendFunds = ();
 	type SpendOrigin = EnsureSpender;
 	type SpendPeriod = SpendPeriod;
-	type WeightInfo = pallet_treasury::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_treasury::WeightInfo<Runtime>;
 }
 
 impl crate::governance::Config for Runtime {
-	type WeightInfo = crate::weights::governance::WeightInfo<Runtime>;
+	type WeightInfo = weights::governance::WeightInfo<Runtime>;
 }

@@ -4,7 +4,8 @@ use crate::{
 	accounts::TreasuryAccount,
 	currency::EXISTENTIAL_DEPOSIT,
 	fees::{ComputeFee, FeeAdjustment, LengthFee, PayTreasuryAndAuthor},
-	Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
+	weights, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
+	System,
 };
 use frame_support::traits::{
 	tokens::imbalance::ResolveTo, ConstU128, ConstU32, ConstU8, VariantCountOf,
@@ -25,7 +26,7 @@ impl pallet_balances::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeFreezeReason = RuntimeFreezeReason;
 	type RuntimeHoldReason = RuntimeHoldReason;
-	type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_balances::WeightInfo<Runtime>;
 }
 
 impl pallet_transaction_payment::Config for Runtime {
@@ -37,6 +38,6 @@ impl pallet_transaction_payment::Config for Runtime {
 	// more for it.
 	type OperationalFeeMultiplier = ConstU8<5>;
 	type RuntimeEvent = RuntimeEvent;
-	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_transaction_payment::WeightInfo<Runtime>;
 	type WeightToFee = ComputeFee;
 }

@@ -52,6 +52,7 @@ parameter_types! {
 	pub const ChannelDeposit: RuntimeHoldReason =
 		RuntimeHoldReason::Channels(pallet_channels::HoldReason::Deposit);
 	pub const AttributionPot: PalletId = accounts::ATTRIBUTION_POT;
+	pub const EscrowAccount: PalletId = accounts::ESCROW;
 }
 
 impl pallet_datanets::Config for Runtime {
@@ -131,9 +132,9 @@ impl pallet_channels::Config for Runtime {
 	type MaxLanes = ConstU32<256>;
 	type MaxVoucherLifetime = serving::VoucherLifetime;
 	type MinEscrow = serving::MinEscrow;
+	type PalletId = EscrowAccount;
 	type Providers = Wiring;
 	type Revenue = Wiring;
-	type RuntimeHoldReason = RuntimeHoldReason;
 	type ThawPeriod = serving::ThawPeriod;
 	type WeightInfo = weights::pallet_channels::WeightInfo<Runtime>;
 }
@@ -203,11 +204,11 @@ impl pallet_channels::ProviderInspect for Wiring {
 impl pallet_channels::Revenue<Credit<AccountId, Balances>> for Wiring {
 	fn collect(
 		provider: &AccountId,
-		lane: &RedeemedLane,
+		lanes: &[RedeemedLane],
 		compute: Credit<AccountId, Balances>,
 		licence: Credit<AccountId, Balances>,
 	) {
-		Attribution::collect(provider, lane, compute, licence);
+		Attribution::collect(provider, lanes, compute, licence);
 	}
 
 	fn room(provider: &AccountId) -> Balance {

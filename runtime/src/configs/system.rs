@@ -1,9 +1,9 @@
 //! The frame around everything: blocks, weights, clock and governed parameters.
 
 use crate::{
-	currency::SS58_PREFIX, time::SLOT_MILLIS, AccountId, Babe, Balance, Block, Hash, Nonce,
-	PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeParameters, RuntimeTask,
-	VERSION,
+	currency::SS58_PREFIX, time::SLOT_MILLIS, weights, AccountId, Babe, Balance, Block, Hash,
+	Nonce, PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeParameters,
+	RuntimeTask, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -93,12 +93,12 @@ impl frame_system::Config for Runtime {
 	type BlockLength = BlockLength;
 	type BlockWeights = BlockWeights;
 	type DbWeight = ParityDbWeight;
-	type ExtensionsWeightInfo = frame_system::SubstrateExtensionsWeight<Runtime>;
+	type ExtensionsWeightInfo = weights::frame_system_extensions::WeightInfo<Runtime>;
 	type Hash = Hash;
 	type Nonce = Nonce;
 	type SS58Prefix = SS58Prefix;
 	type SingleBlockMigrations = crate::migrations::SingleBlockMigrations;
-	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
+	type SystemWeightInfo = weights::frame_system::WeightInfo<Runtime>;
 	type Version = Version;
 }
 
@@ -106,7 +106,7 @@ impl pallet_timestamp::Config for Runtime {
 	type MinimumPeriod = ConstU64<{ SLOT_MILLIS / 2 }>;
 	type Moment = crate::Moment;
 	type OnTimestampSet = Babe;
-	type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::pallet_timestamp::WeightInfo<Runtime>;
 }
 
 impl pallet_parameters::Config for Runtime {
@@ -114,7 +114,7 @@ impl pallet_parameters::Config for Runtime {
 	type AdminOrigin = AsEnsureOriginWithArg<EnsureNever<()>>;
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeParameters = RuntimeParameters;
-	type WeightInfo = ();
+	type WeightInfo = weights::Parameters;
 }
 
 impl crate::launch::Config for Runtime {}

@@ -17,74 +17,75 @@ impl<T: frame_system::Config> pallet_channels::WeightInfo for WeightInfo<T> {
 	// Storage: `Parameters::Parameters` (r:1 w:0)
 	// Storage: `Channels::NextChannel` (r:1 w:1)
 	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
 	// Storage: `Channels::Deposits` (r:0 w:1)
 	// Storage: `Channels::Channels` (r:0 w:1)
-	// At least 130_083 ns.
+	// At least 133_969 ns.
 	fn open() -> Weight {
-		Weight::from_parts(133_859_000, 3_925)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(4))
+		Weight::from_parts(137_303_000, 3_925)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(5))
 	}
 
 	// Storage: `Channels::Channels` (r:1 w:1)
 	// Storage: `System::Account` (r:1 w:1)
-	// Storage: `Balances::Holds` (r:1 w:1)
-	// At least 70_474 ns.
+	// At least 66_429 ns.
 	fn top_up() -> Weight {
-		Weight::from_parts(72_607_000, 3_802)
-			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().writes(3))
+		Weight::from_parts(67_560_000, 3_752)
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().writes(2))
 	}
 
 	// Storage: `Channels::Channels` (r:1 w:1)
 	// Storage: `Parameters::Parameters` (r:1 w:0)
-	// At least 20_130 ns.
+	// At least 21_121 ns.
 	fn set_delegate() -> Weight {
-		Weight::from_parts(20_481_000, 3_752)
+		Weight::from_parts(26_850_000, 3_752)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
 	// Storage: `Channels::Channels` (r:1 w:1)
 	// Storage: `Parameters::Parameters` (r:2 w:0)
-	// At least 22_153 ns.
+	// At least 22_674 ns.
 	fn thaw() -> Weight {
-		Weight::from_parts(22_494_000, 6_044)
+		Weight::from_parts(23_294_000, 6_044)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
 	// Storage: `Channels::Channels` (r:1 w:1)
-	// At least 15_804 ns.
+	// At least 16_394 ns.
 	fn cancel_thaw() -> Weight {
-		Weight::from_parts(16_635_000, 3_752)
+		Weight::from_parts(19_740_000, 3_752)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 
 	// Storage: `Channels::Channels` (r:1 w:1)
-	// Storage: `Balances::Holds` (r:1 w:1)
-	// At least 64_866 ns.
+	// Storage: `System::Account` (r:1 w:1)
+	// At least 70_805 ns.
 	fn withdraw() -> Weight {
-		Weight::from_parts(66_939_000, 3_802)
+		Weight::from_parts(75_532_000, 3_752)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 
 	// Storage: `Channels::Channels` (r:1 w:1)
-	// Storage: `Balances::Holds` (r:1 w:1)
+	// Storage: `System::Account` (r:1 w:1)
 	// Storage: `Channels::Deposits` (r:1 w:1)
+	// Storage: `Balances::Holds` (r:1 w:1)
 	// Storage: `Channels::Lanes` (r:257 w:256)
 	// l: 0 to 256.
-	// At least 117_465 ns.
+	// At least 128_350 ns.
 	fn close(l: u32) -> Weight {
-		Weight::from_parts(102_858_446, 3_802)
-			// Give or take 24_308.
-			.saturating_add(Weight::from_parts(4_926_171, 0).saturating_mul(l.into()))
+		Weight::from_parts(157_461_231, 3_802)
+			// Give or take 141_403.
+			.saturating_add(Weight::from_parts(5_213_922, 0).saturating_mul(l.into()))
 			.saturating_add(Weight::from_parts(0, 2_577).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().writes(4))
 			.saturating_add(T::DbWeight::get().writes(1).saturating_mul(l.into()))
 	}
 
@@ -95,23 +96,27 @@ impl<T: frame_system::Config> pallet_channels::WeightInfo for WeightInfo<T> {
 	// Storage: `Channels::Lanes` (r:200 w:200)
 	// Storage: `Providers::Providers` (r:2 w:0)
 	// Storage: `Attribution::AtRisk` (r:2 w:2)
-	// Storage: `Balances::Holds` (r:200 w:200)
-	// Storage: `System::Account` (r:204 w:204)
+	// Storage: `System::Account` (r:5 w:5)
 	// Storage: `Attribution::CurrentEpoch` (r:1 w:0)
 	// Storage: `Attribution::TermsOf` (r:1 w:0)
 	// Storage: `Attribution::Pots` (r:2 w:2)
 	// Storage: `Attribution::Sources` (r:200 w:200)
 	// Storage: `Attribution::Totals` (r:1 w:1)
 	// v: 1 to 200.
-	// At least 558_739 ns.
+	// At least 223_151 ns.
 	fn redeem(v: u32) -> Weight {
-		Weight::from_parts(564_848_000, 10_919)
-			// Give or take 645_700.
-			.saturating_add(Weight::from_parts(380_450_636, 0).saturating_mul(v.into()))
-			.saturating_add(Weight::from_parts(0, 2_812).saturating_mul(v.into()))
-			.saturating_add(T::DbWeight::get().reads(16))
-			.saturating_add(T::DbWeight::get().reads(5).saturating_mul(v.into()))
-			.saturating_add(T::DbWeight::get().writes(8))
-			.saturating_add(T::DbWeight::get().writes(5).saturating_mul(v.into()))
+		Weight::from_parts(357_051_699, 13_522)
+			// Give or take 258_912.
+			.saturating_add(Weight::from_parts(66_401_988, 0).saturating_mul(v.into()))
+			.saturating_add(Weight::from_parts(0, 2_762).saturating_mul(v.into()))
+			.saturating_add(T::DbWeight::get().reads(17))
+			.saturating_add(T::DbWeight::get().reads(3).saturating_mul(v.into()))
+			.saturating_add(T::DbWeight::get().writes(9))
+			.saturating_add(T::DbWeight::get().writes(3).saturating_mul(v.into()))
+	}
+
+	// At least 41_452 ns.
+	fn check_signature() -> Weight {
+		Weight::from_parts(41_732_000, 0)
 	}
 }

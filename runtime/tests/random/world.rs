@@ -48,6 +48,9 @@ pub const NEWCOMERS: usize = 6;
 /// The first slot.
 const FIRST_SLOT: u64 = 1_000_000;
 
+/// What a voucher drew of licence money: for whom, on which lane, and how much.
+type Drawn = (AccountId, (ChannelId, Generation, Lane), Balance);
+
 /// How often each call was made and went well, and other counts.
 #[derive(Default)]
 pub struct Tally {
@@ -529,7 +532,7 @@ impl World {
 			.map(|record| record.event)
 			.collect();
 		System::reset_events();
-		let mut redeemed = None;
+		let mut redeemed = Vec::new();
 		for event in events {
 			match event {
 				RuntimeEvent::Datanets(event) => self.observe_data(event),
@@ -541,7 +544,7 @@ impl World {
 				_ => {}
 			}
 		}
-		assert!(redeemed.is_none(), "redeemed money was shared out");
+		assert!(redeemed.is_empty(), "redeemed money was shared out");
 	}
 
 	fn observe_data(&mut self, event: pallet_datanets::Event<Runtime>) {
@@ -586,7 +589,7 @@ impl World {
 	fn observe_channel(
 		&mut self,
 		event: pallet_channels::Event<Runtime>,
-		redeemed: &mut Option<(ChannelId, Generation, Lane, Balance)>,
+		redeemed: &mut Vec<Drawn>,
 	) {
 		use pallet_channels::Event;
 		match event {
@@ -620,7 +623,7 @@ impl World {
 			} => {
 				assert_eq!(self.generations[&channel], generation);
 				self.redeemed += compute + licence;
-				*redeemed = Some((channel, generation, lane, licence));
+				redeemed.push((provider.clone(), (channel, generation, lane), licence));
 				let signed = self.lanes[&(channel, generation, lane)].amount;
 				assert!(amount <= signed, "nobody pays more than was signed for");
 				self.count(if amount < signed {
@@ -646,7 +649,7 @@ impl World {
 	fn observe_money(
 		&mut self,
 		event: pallet_attribution::Event<Runtime>,
-		redeemed: &mut Option<(ChannelId, Generation, Lane, Balance)>,
+		redeemed: &mut Vec<Drawn>,
 	) {
 		use openledger_primitives::dispute::Fault;
 		use pallet_attribution::Event;
@@ -659,11 +662,14 @@ impl World {
 				..
 			} => {
 				self.burnt += split.burnt;
-				let (channel, generation, lane, paid) = redeemed.take().unwrap();
-				assert_eq!(paid, licence);
-				if licence > 0 {
-					self.earn((provider, epoch), (channel, generation, lane), licence);
+				let mut paid = 0;
+				for (_, lane, licence) in redeemed.extract_if(.., |(by, _, _)| *by == provider) {
+					paid += licence;
+					if licence > 0 {
+						self.earn((provider.clone(), epoch), lane, licence);
+					}
 				}
+				assert_eq!(paid, licence);
 			}
 			Event::ReportRemoved {
 				provider,

@@ -16,7 +16,7 @@ import { Stakes } from './stakes.js';
 export interface Balance {
 	/** Free to use, including what is frozen. */
 	free: bigint;
-	/** Held for deposits, escrows and bonds. */
+	/** Held for deposits, bonds and stakes. Escrow is not among it: see `channels`. */
 	reserved: bigint;
 	frozen: bigint;
 }

@@ -207,11 +207,9 @@ impl Voucher<Checking> {
 		if key != expected.key {
 			return Err(VoucherError::WrongLane);
 		}
-		let signer = expected
-			.signers
-			.iter()
-			.position(|signer| self.signed.is_signed_by(signer))
-			.ok_or(VoucherError::BadSignature)?;
+		let places = (0..).zip(expected.signers).map(|(place, key)| (key, place));
+		let (signer, _) = self.signed.signer(places);
+		let signer: usize = signer.ok_or(VoucherError::BadSignature)?;
 		let due = self.due(expected)?;
 		if voucher.quote != expected.quote {
 			return Err(VoucherError::QuoteMismatch {

@@ -141,7 +141,28 @@ fn escrow_should_not_be_overspent_by_any_mix_of_lanes_and_signers() {
 		assert_eq!(escrow(), 0);
 		assert_eq!(channel().unwrap().redeemed, 100 * OPEN);
 		assert_eq!(Channels::channel(1).unwrap().escrow, 100 * OPEN);
-		assert_eq!(held(&alice()), 100 * OPEN);
+		assert_eq!(kept(), 100 * OPEN);
+	})
+}
+
+#[test]
+fn locked_money_should_not_become_escrow() {
+	ExtBuilder.build_and_execute(|| {
+		// As a vote locks it.
+		let lock =
+			|amount| Balances::set_lock(*b"a vote! ", &alice(), amount, WithdrawReasons::all());
+		lock(ENDOWMENT - 50 * OPEN);
+		assert_noop!(
+			Channels::open(signed(alice()), bob(), 100 * OPEN, None),
+			TokenError::Frozen
+		);
+		assert_ok!(Channels::open(signed(alice()), bob(), 40 * OPEN, None));
+		assert_noop!(
+			Channels::top_up(signed(alice()), 0, 20 * OPEN),
+			TokenError::Frozen
+		);
+		// Nor does what is in escrow count as the payer's any more.
+		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 40 * OPEN);
 	})
 }
 
@@ -153,7 +174,7 @@ fn escrow_should_not_be_spent_elsewhere() {
 			TokenError::FundsUnavailable
 		);
 		assert_ok!(Balances::transfer_all(signed(alice()), charlie(), false));
-		assert_eq!(held(&alice()), 100 * OPEN);
+		assert_eq!(kept(), 100 * OPEN);
 		assert_eq!(skipped(sign("Alice", voucher(100 * OPEN, 0))), None);
 		assert_eq!(Balances::balance(&bob()), ENDOWMENT + 100 * OPEN);
 	})

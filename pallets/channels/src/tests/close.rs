@@ -41,7 +41,7 @@ fn close_should_leave_other_channels_lanes_alone() {
 		]);
 		assert_ok!(Channels::close(signed(alice()), 0));
 		assert_eq!(Channels::lane(1, 0).unwrap().amount, 7 * OPEN);
-		assert_eq!(held(&alice()), 93 * OPEN);
+		assert_eq!(kept(), 93 * OPEN);
 	})
 }
 

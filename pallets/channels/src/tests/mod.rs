@@ -3,6 +3,7 @@
 mod attacks;
 mod cancel_thaw;
 mod close;
+mod migrations;
 mod open;
 mod random;
 mod redeem;
@@ -18,7 +19,11 @@ mod withdraw;
 pub(super) use crate::mock::Channels;
 pub(super) use crate::{mock::*, *};
 pub(super) use frame::{
+	deps::sp_core::Pair as _,
 	testing_prelude::*,
-	traits::fungible::{Inspect as _, InspectHold as _},
+	traits::{
+		fungible::{Inspect as _, InspectHold as _},
+		LockableCurrency as _, WithdrawReasons,
+	},
 };
 pub(super) use openledger_primitives::{Hash, Voucher, OPEN};

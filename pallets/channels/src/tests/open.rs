@@ -10,12 +10,12 @@ fn open_should_hold_escrow_and_deposit_in_the_payers_account() {
 			Some((hot(), OPEN))
 		));
 
-		assert_eq!(held(&alice()), 100 * OPEN);
+		assert_eq!(kept(), 100 * OPEN);
 		assert_eq!(
 			Balances::balance_on_hold(&HoldReason::Deposit.into(), &alice()),
 			DEPOSIT
 		);
-		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT);
+		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 100 * OPEN);
 		let delegate = Delegate {
 			signer: hot(),
 			limit: OPEN,
@@ -68,7 +68,7 @@ fn open_should_give_every_channel_its_own_id_even_after_one_was_closed() {
 		open(None);
 		assert!(Channels::channel(1).is_none());
 		assert!(Channels::channel(2).is_some());
-		assert_eq!(held(&alice()), 200 * OPEN);
+		assert_eq!(kept(), 200 * OPEN);
 	})
 }
 

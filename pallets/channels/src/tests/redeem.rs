@@ -39,8 +39,8 @@ fn redeem_should_pay_what_the_newest_voucher_owes_beyond_the_last() {
 		assert_eq!(channel().unwrap().redeemed, 15 * OPEN);
 		assert_eq!(Balances::balance(&bob()), ENDOWMENT + 10 * OPEN);
 		assert_eq!(Balances::balance(&pot()), ENDOWMENT + 5 * OPEN);
-		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 15 * OPEN);
-		assert_eq!(held(&alice()), 85 * OPEN);
+		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 100 * OPEN);
+		assert_eq!(kept(), 85 * OPEN);
 	})
 }
 
@@ -252,6 +252,7 @@ fn redeem_should_tell_which_lane_the_money_came_from_and_what_it_acknowledged() 
 				channel: 0,
 				generation,
 				lane: 0,
+				drawn: OPEN / 2,
 				licence: amount / 2,
 				receipts: Hash::repeat_byte(byte),
 			};

@@ -6,7 +6,7 @@ fn top_up_should_add_the_payers_money() {
 		assert_ok!(Channels::top_up(signed(alice()), 0, 5 * OPEN));
 		assert_eq!(escrow(), 105 * OPEN);
 		assert_eq!(channel().unwrap().deposited, 105 * OPEN);
-		assert_eq!(held(&alice()), 105 * OPEN);
+		assert_eq!(kept(), 105 * OPEN);
 		assert_eq!(
 			last_event(),
 			Event::ToppedUp {
@@ -23,10 +23,9 @@ fn top_up_should_add_the_payers_money() {
 fn top_up_should_take_a_third_partys_own_money() {
 	with_channel(|| {
 		assert_ok!(Channels::top_up(signed(charlie()), 0, 5 * OPEN));
-		assert_eq!(held(&alice()), 105 * OPEN);
-		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT + 5 * OPEN);
+		assert_eq!(kept(), 105 * OPEN);
+		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 100 * OPEN);
 		assert_eq!(Balances::total_balance(&charlie()), ENDOWMENT - 5 * OPEN);
-		assert_eq!(held(&charlie()), 0);
 	})
 }
 
@@ -43,7 +42,7 @@ fn top_up_should_refuse_nothing_unknown_channels_and_money_that_is_not_there() {
 		);
 		assert_noop!(
 			Channels::top_up(signed(charlie()), 0, ENDOWMENT),
-			TokenError::FundsUnavailable
+			TokenError::NotExpendable
 		);
 		assert_noop!(
 			Channels::top_up(signed(alice()), 0, ENDOWMENT),

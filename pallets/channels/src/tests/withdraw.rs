@@ -18,7 +18,7 @@ fn withdraw_should_release_the_whole_escrow_and_begin_a_generation() {
 		let channel = channel().unwrap();
 		assert_eq!((channel.escrow, channel.withdrawn), (0, 60 * OPEN));
 		assert_eq!((channel.generation, channel.thaw), (1, None));
-		assert_eq!(held(&alice()), 0);
+		assert_eq!(kept(), 0);
 		assert_eq!(Balances::total_balance(&alice()), ENDOWMENT - 40 * OPEN);
 		assert_eq!(Channels::lane(0, 0), Some(LaneState::new(1)));
 	})
