@@ -18,7 +18,9 @@ use openledger_client::{
 	calls, Chain, ChainError, Keypair, Payload, Submitted, Wait,
 };
 use openledger_primitives::{Hash, Rate, OPEN};
-use openledger_runtime::{RuntimeCall, VERSION, WASM_BINARY};
+use openledger_runtime::{
+	accounts, currency::EXISTENTIAL_DEPOSIT, RuntimeCall, VERSION, WASM_BINARY,
+};
 use openledger_tests::Node;
 use serde_json::{json, Value};
 use sp_runtime::traits::{BlakeTwo256, Hash as _};
@@ -166,18 +168,26 @@ async fn owners_should_upgrade_a_running_chain_and_lose_nothing() {
 		chain.channels().await.unwrap(),
 	);
 	assert_eq!(after, before);
+	// Escrow moved from the payer's account to the channels' own; the deposit stayed on hold.
 	let charlie = chain.balance(&payer).await.unwrap();
-	assert!(charlie.reserved >= held, "nothing on hold was let go");
+	assert_eq!(charlie.reserved, held - 10 * OPEN);
+	let escrow = chain.balance(&accounts::escrow()).await.unwrap();
+	assert_eq!(escrow.free, EXISTENTIAL_DEPOSIT + 10 * OPEN);
 	send(&chain, "//Charlie", calls::top_up(0, OPEN))
 		.await
 		.unwrap();
 	let channel = chain.channel(0).await.unwrap().unwrap();
 	assert_eq!(channel.escrow, 11 * OPEN);
-	let finalized = chain.finalized_number().await.unwrap();
-	while chain.finalized_number().await.unwrap() <= finalized {
-		assert!(Instant::now() < deadline, "nothing is final any more");
-		tokio::time::sleep(Duration::from_secs(1)).await;
-	}
+	// Final, so that the newest finalized block runs the new runtime, which is what is checked below.
+	let key = Keypair::from_uri("//Charlie").unwrap();
+	let top_up = calls::top_up(0, OPEN);
+	tokio::time::timeout(
+		Duration::from_secs(120),
+		chain.submit(&top_up, &key, Wait::Finalized),
+	)
+	.await
+	.expect("blocks are still finalized")
+	.unwrap();
 	let checked = Command::new(openledger_tests::binary("check-state").unwrap())
 		.arg(&node.url)
 		.output()
