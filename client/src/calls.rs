@@ -260,6 +260,23 @@ pub fn report(
 		.report(epoch, Static(receipts), Static(parts), Static(payouts))
 }
 
+/// `Attribution.report_for`.
+pub fn report_for(
+	provider: AccountId,
+	epoch: EpochIndex,
+	receipts: Commitment,
+	parts: Commitment,
+	payouts: Commitment,
+) -> impl Payload {
+	api::tx().attribution().report_for(
+		Static(provider),
+		epoch,
+		Static(receipts),
+		Static(parts),
+		Static(payouts),
+	)
+}
+
 /// `Attribution.dispute`.
 pub fn dispute(provider: AccountId, epoch: EpochIndex, dispute: Dispute) -> impl Payload {
 	api::tx()

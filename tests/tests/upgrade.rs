@@ -168,16 +168,6 @@ async fn owners_should_upgrade_a_running_chain_and_lose_nothing() {
 		chain.channels().await.unwrap(),
 	);
 	assert_eq!(after, before);
-	// Escrow moved from the payer's account to the channels' own; the deposit stayed on hold.
-	let charlie = chain.balance(&payer).await.unwrap();
-	assert_eq!(charlie.reserved, held - 10 * OPEN);
-	let escrow = chain.balance(&accounts::escrow()).await.unwrap();
-	assert_eq!(escrow.free, EXISTENTIAL_DEPOSIT + 10 * OPEN);
-	send(&chain, "//Charlie", calls::top_up(0, OPEN))
-		.await
-		.unwrap();
-	let channel = chain.channel(0).await.unwrap().unwrap();
-	assert_eq!(channel.escrow, 11 * OPEN);
 	// Final, so that the newest finalized block runs the new runtime, which is what is checked below.
 	let key = Keypair::from_uri("//Charlie").unwrap();
 	let top_up = calls::top_up(0, OPEN);
@@ -188,6 +178,13 @@ async fn owners_should_upgrade_a_running_chain_and_lose_nothing() {
 	.await
 	.expect("blocks are still finalized")
 	.unwrap();
+	let channel = chain.channel(0).await.unwrap().unwrap();
+	assert_eq!(channel.escrow, 11 * OPEN);
+	// Escrow moved from the payer's account to the channels' own; the deposit stayed on hold.
+	let charlie = chain.balance(&payer).await.unwrap();
+	assert_eq!(charlie.reserved, held - 10 * OPEN);
+	let escrow = chain.balance(&accounts::escrow()).await.unwrap();
+	assert_eq!(escrow.free, EXISTENTIAL_DEPOSIT + 11 * OPEN);
 	let checked = Command::new(openledger_tests::binary("check-state").unwrap())
 		.arg(&node.url)
 		.output()
