@@ -5,9 +5,12 @@
 //! here: a row sees exactly the first `len` positions.
 
 use rayon::prelude::*;
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use crate::simd::{self, fma, leveled, Level};
+
+/// A page of keys and values. Several sequences may have it; then nobody writes it.
+pub type KvPage = Arc<[f32]>;
 
 /// Where keys and values lie inside a page. A page holds `page_tokens` positions of one sequence for all layers:
 /// `[layer][key, value][kv head][position][head_dim]`.
@@ -42,16 +45,17 @@ impl KvLayout {
 	/// Stores one position's keys and values (each `kv_heads * head_dim`).
 	///
 	/// # Panics
-	/// When `pages` has no page for `position`.
+	/// When `pages` has no page for `position`, or somebody else has that page too.
 	pub fn write(
 		&self,
-		pages: &mut [Box<[f32]>],
+		pages: &mut [KvPage],
 		layer: usize,
 		position: usize,
 		keys: &[f32],
 		values: &[f32],
 	) {
-		let page = &mut pages[position / self.page_tokens];
+		let page = Arc::get_mut(&mut pages[position / self.page_tokens])
+			.expect("a page that is written has one owner");
 		let slot = position % self.page_tokens * self.head_dim;
 		for head in 0..self.kv_heads {
 			let from = head * self.head_dim..(head + 1) * self.head_dim;
@@ -67,7 +71,7 @@ impl KvLayout {
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionRow<'a> {
 	/// Pages of the row's sequence, its own key and value already stored.
-	pub pages: &'a [Box<[f32]>],
+	pub pages: &'a [KvPage],
 	/// Positions the row sees, its own included.
 	pub len: usize,
 }

@@ -21,7 +21,7 @@ pub mod gemm;
 pub mod lora;
 pub mod ops;
 
-pub use attention::{attention, AttentionRow, KvLayout};
+pub use attention::{attention, AttentionRow, KvLayout, KvPage};
 pub use gemm::{gemm, gemm_serial, Matrix};
 pub use lora::{lora, LoraSegment, LoraSlice};
 pub use ops::{rms_norm, rope, silu_mul, softmax, RopeTable};

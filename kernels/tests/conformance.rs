@@ -338,7 +338,7 @@ fn attention_should_agree_with_f64_over_pages() {
 		let layer = 1;
 		let mut sequences = Vec::new();
 		for len in lengths {
-			let mut pages: Vec<Box<[f32]>> = (0..len.div_ceil(4))
+			let mut pages: Vec<KvPage> = (0..len.div_ceil(4))
 				.map(|_| vec![f32::NAN; layout.page_len()].into())
 				.collect();
 			let kv: Vec<(Vec<f32>, Vec<f32>)> = (0..len)

@@ -199,8 +199,9 @@ fn main() -> Outcome<()> {
 			kv_budget: 1 << 30,
 			adapter_budget: budget,
 			max_queue: 2 * MANY,
+			max_queue_per_tenant: 0,
 			threads,
-			store: folder.path().to_path_buf(),
+			..EngineConfig::new(folder.path())
 		},
 	)?;
 	let prompts: Vec<Vec<u32>> = (0..8)

@@ -1,4 +1,10 @@
-//! The seam between scheduling and arithmetic: a batch in, logits out. KV lives behind it.
+//! The seam between scheduling and arithmetic: a batch in, logits out. KV lives behind it, in pages.
+//!
+//! Who decides what: the scheduler knows which tokens a page stands for and when it may go; the backend knows where
+//! its values are. A sequence is a table of pages. [`Backend::keep`] gives a whole page a life of its own,
+//! [`Backend::share`] puts it into the table of another sequence, and the backend counts who has it. On a device
+//! that is a page table per sequence and a counter per page; nothing is ever copied, because a page is shared only
+//! when it is whole, and a whole page is not written again.
 
 use std::sync::Arc;
 
@@ -7,6 +13,10 @@ use crate::{adapter::LoraWeights, error::EngineError};
 /// A sequence whose KV the backend holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SequenceId(pub u64);
+
+/// A page of KV that outlives the sequence that filled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PageId(pub u64);
 
 /// Consecutive new tokens of one sequence.
 #[derive(Clone, Debug)]
@@ -26,7 +36,9 @@ pub struct BatchItem {
 /// Computes batches for one base model.
 ///
 /// The scheduler hands over items sorted by adapter; it never exceeds the KV budget it planned with
-/// [`Backend::page_bytes`], and it passes the tokens of a sequence in order without gaps.
+/// [`Backend::page_bytes`], kept pages included, and it passes the tokens of a sequence in order without gaps. The
+/// values of a row must not depend on the other rows of its batch, nor on how its prompt was cut: otherwise what a
+/// kept page holds would depend on who filled it.
 pub trait Backend: Send {
 	/// Positions in a KV page.
 	fn page_tokens(&self) -> usize;
@@ -37,11 +49,46 @@ pub trait Backend: Send {
 	/// Begins a sequence.
 	fn open(&mut self) -> SequenceId;
 
-	/// Ends a sequence and frees its pages. Nothing happens if it is not open.
+	/// Ends a sequence and frees its pages, except those that are kept or that others have too. Nothing happens if it
+	/// is not open.
 	fn close(&mut self, sequence: SequenceId);
 
-	/// Bytes of the KV pages that sequences hold now.
+	/// Bytes of all KV pages in existence, each counted once: those of sequences, and those that are kept.
 	fn kv_bytes(&self) -> usize;
+
+	/// Whether pages can be shared. If not, the next three are never called and no prefix is cached.
+	fn shares_pages(&self) -> bool {
+		false
+	}
+
+	/// Keeps page `index` of a sequence until [`Self::drop_page`]. Every position of the page has been computed.
+	///
+	/// # Errors
+	/// [`EngineError::Backend`] if there is no such page.
+	fn keep(&mut self, sequence: SequenceId, index: usize) -> Result<PageId, EngineError> {
+		let (_, _) = (sequence, index);
+		Err(EngineError::Backend("pages cannot be shared".into()))
+	}
+
+	/// Makes a kept page page `index` of a sequence: its next page, or in place of one it computed itself with the
+	/// same tokens. Its positions then count as computed.
+	///
+	/// # Errors
+	/// [`EngineError::Backend`] if the page is not kept, the sequence is not open, or `index` is beyond its next page.
+	fn share(
+		&mut self,
+		sequence: SequenceId,
+		index: usize,
+		page: PageId,
+	) -> Result<(), EngineError> {
+		let (_, _, _) = (sequence, index, page);
+		Err(EngineError::Backend("pages cannot be shared".into()))
+	}
+
+	/// Ends what [`Self::keep`] began; the page is free when no sequence has it. Nothing happens if it is not kept.
+	fn drop_page(&mut self, page: PageId) {
+		let _ = page;
+	}
 
 	/// Computes all rows, and writes the logits of each item that wants them, in the order of the items, into
 	/// `logits` (vocabulary-sized rows; the vector is resized).

@@ -3,14 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use openledger_kernels::{
-	attention, gemm, lora, rms_norm, rope, silu_mul, AttentionRow, KvLayout, Level, LoraSegment,
-	LoraSlice, Matrix, RopeTable,
+	attention, gemm, lora, rms_norm, rope, silu_mul, AttentionRow, KvLayout, KvPage, Level,
+	LoraSegment, LoraSlice, Matrix, RopeTable,
 };
 use rayon::{prelude::*, ThreadPool, ThreadPoolBuilder};
 
 use crate::{
 	adapter::{LoraWeights, Site},
-	backend::{Backend, BatchItem, SequenceId},
+	backend::{Backend, BatchItem, PageId, SequenceId},
 	config::ModelConfig,
 	error::EngineError,
 	weights::ModelWeights,
@@ -56,8 +56,11 @@ pub struct CpuBackend {
 	layers: Vec<Layer>,
 	rope: RopeTable,
 	layout: KvLayout,
-	sequences: HashMap<SequenceId, Vec<Box<[f32]>>>,
-	spare: Vec<Box<[f32]>>,
+	sequences: HashMap<SequenceId, Vec<KvPage>>,
+	kept: HashMap<PageId, KvPage>,
+	/// Pages of sequences and kept ones, each counted once.
+	live: usize,
+	spare: Vec<KvPage>,
 	next: u64,
 	buffers: Buffers,
 }
@@ -159,6 +162,8 @@ impl CpuBackend {
 			},
 			config: config.clone(),
 			sequences: HashMap::new(),
+			kept: HashMap::new(),
+			live: 0,
 			spare: Vec::new(),
 			next: 0,
 			buffers: Buffers::default(),
@@ -176,16 +181,37 @@ impl CpuBackend {
 		layers + self.lm_head.as_ref().unwrap_or(&self.embedding).bytes()
 	}
 
-	fn grow(&mut self, sequence: SequenceId, tokens: usize) -> Result<(), EngineError> {
+	/// Makes sure that the positions `from..to` of a sequence have pages that it may write.
+	fn grow(&mut self, sequence: SequenceId, from: usize, to: usize) -> Result<(), EngineError> {
 		let pages = self
 			.sequences
 			.get_mut(&sequence)
 			.ok_or_else(|| EngineError::Backend("a sequence of the batch is not open".into()))?;
-		while pages.len() * PAGE_TOKENS < tokens {
-			let page = self.spare.pop();
-			pages.push(page.unwrap_or_else(|| vec![0.0; self.layout.page_len()].into()));
+		while pages.len() * PAGE_TOKENS < to {
+			let page = self
+				.spare
+				.pop()
+				.unwrap_or_else(|| std::iter::repeat_n(0.0, self.layout.page_len()).collect());
+			self.live += 1;
+			pages.push(page);
+		}
+		let mut written = pages[from / PAGE_TOKENS..to.div_ceil(PAGE_TOKENS)].iter_mut();
+		if written.any(|page| Arc::get_mut(page).is_none()) {
+			let error = "a page that is kept or shared would be written again";
+			return Err(EngineError::Backend(error.into()));
 		}
 		Ok(())
+	}
+
+	/// Frees a page if nobody else has it.
+	fn recycle(&mut self, mut page: KvPage) {
+		if Arc::get_mut(&mut page).is_none() {
+			return;
+		}
+		self.live -= 1;
+		if self.spare.len() < SPARE_PAGES {
+			self.spare.push(page);
+		}
 	}
 
 	fn forward(&mut self, batch: &[BatchItem], logits: &mut Vec<f32>) -> Result<(), EngineError> {
@@ -197,7 +223,7 @@ impl CpuBackend {
 					"an item is empty or beyond the context".into(),
 				));
 			}
-			self.grow(item.sequence, end)?;
+			self.grow(item.sequence, item.position, end)?;
 		}
 		let m: usize = batch.iter().map(|item| item.tokens.len()).sum();
 		let (hidden, ff) = (config.hidden_size, config.intermediate_size);
@@ -379,14 +405,59 @@ impl Backend for CpuBackend {
 
 	fn close(&mut self, sequence: SequenceId) {
 		for page in self.sequences.remove(&sequence).unwrap_or_default() {
-			if self.spare.len() < SPARE_PAGES {
-				self.spare.push(page);
-			}
+			self.recycle(page);
 		}
 	}
 
 	fn kv_bytes(&self) -> usize {
-		self.sequences.values().map(Vec::len).sum::<usize>() * self.page_bytes()
+		self.live * self.page_bytes()
+	}
+
+	fn shares_pages(&self) -> bool {
+		true
+	}
+
+	fn keep(&mut self, sequence: SequenceId, index: usize) -> Result<PageId, EngineError> {
+		let page = self
+			.sequences
+			.get(&sequence)
+			.and_then(|pages| pages.get(index))
+			.ok_or_else(|| EngineError::Backend("the page to be kept is not there".into()))?;
+		let id = PageId(self.next);
+		self.next += 1;
+		self.kept.insert(id, Arc::clone(page));
+		Ok(id)
+	}
+
+	fn share(
+		&mut self,
+		sequence: SequenceId,
+		index: usize,
+		page: PageId,
+	) -> Result<(), EngineError> {
+		let wrong = |what: &str| Err(EngineError::Backend(what.into()));
+		let Some(page) = self.kept.get(&page).map(Arc::clone) else {
+			return wrong("the page to be shared is not kept");
+		};
+		let Some(pages) = self.sequences.get_mut(&sequence) else {
+			return wrong("a sequence that shall share a page is not open");
+		};
+		if index > pages.len() {
+			return wrong("a shared page would leave a gap in its sequence");
+		}
+		if index == pages.len() {
+			pages.push(page);
+			return Ok(());
+		}
+		let own = std::mem::replace(&mut pages[index], page);
+		self.recycle(own);
+		Ok(())
+	}
+
+	fn drop_page(&mut self, page: PageId) {
+		if let Some(page) = self.kept.remove(&page) {
+			self.recycle(page);
+		}
 	}
 
 	fn step(&mut self, batch: &[BatchItem], logits: &mut Vec<f32>) -> Result<(), EngineError> {

@@ -2,9 +2,12 @@
 
 use std::{
 	path::PathBuf,
-	sync::{atomic::Ordering, Arc, Mutex, PoisonError, Weak},
+	sync::{
+		atomic::{AtomicU64, AtomicUsize, Ordering},
+		Arc, Mutex, PoisonError, Weak,
+	},
 	thread::JoinHandle,
-	time::Duration,
+	time::{Duration, Instant},
 };
 
 use futures::channel::mpsc;
@@ -15,10 +18,12 @@ use crate::{
 	config::ModelConfig,
 	cpu::CpuBackend,
 	error::{AdapterError, EngineError},
+	queue::{Job, QueueBounds, Shared},
 	request::{Request, TokenStream, Wake},
-	scheduler::{Job, Limits, Scheduler, Shared},
+	scheduler::{Limits, Scheduler},
 	store::{AdapterKey, AdapterStore},
 	tokenizer::Tokenizer,
+	usage::TenantStats,
 	weights::LoadedModel,
 };
 
@@ -36,12 +41,19 @@ pub struct EngineConfig {
 	pub max_batch: usize,
 	/// Most tokens of prompt and answer together; 0, or more than the model has, means the model's own context.
 	pub max_context: usize,
-	/// Bytes for keys and values.
+	/// Bytes for keys and values, of running sequences and kept for later requests.
 	pub kv_budget: usize,
 	/// Bytes for adapters in memory.
 	pub adapter_budget: usize,
 	/// Most requests that may wait.
 	pub max_queue: usize,
+	/// Most requests of one tenant that may wait; 0 for no bound but `max_queue`.
+	pub max_queue_per_tenant: usize,
+	/// Most bytes of distinct adapters in one step, so that steps stay short when every row has an adapter of its own:
+	/// adapters beyond take turns, and one takes part however large it is. 0 for no bound.
+	pub step_adapter_bytes: usize,
+	/// Whether KV pages are kept for later requests that begin with the same tokens.
+	pub prefix_cache: bool,
 	/// Threads that compute; 0 for as many as the machine has.
 	pub threads: usize,
 	/// Folder of the adapter store.
@@ -49,18 +61,29 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-	/// Defaults for a small machine: 32 sequences, 4,096 tokens of context, 2 GiB of KV, 1 GiB of adapters, 256
-	/// waiting requests, all threads.
+	/// Defaults for a small machine: 32 sequences, 4,096 tokens of context, 2 GiB of KV, 1 GiB of adapters, 1,024
+	/// waiting requests and 256 of a tenant, no bound on a step's adapters, prefixes kept, all threads.
 	pub fn new(store: impl Into<PathBuf>) -> Self {
 		Self {
 			max_batch: 32,
 			max_context: 4096,
 			kv_budget: 2 << 30,
 			adapter_budget: 1 << 30,
-			max_queue: 256,
+			max_queue: 1024,
+			max_queue_per_tenant: 256,
+			step_adapter_bytes: 0,
+			prefix_cache: true,
 			threads: 0,
 			store: store.into(),
 		}
+	}
+}
+
+/// Most tokens of prompt and answer together.
+fn context(config: &EngineConfig, model: &ModelConfig) -> usize {
+	match config.max_context {
+		0 => model.max_context,
+		most => most.min(model.max_context),
 	}
 }
 
@@ -73,6 +96,8 @@ pub struct EngineStats {
 	pub waiting: usize,
 	/// Bytes of KV pages in use.
 	pub kv_bytes: usize,
+	/// Bytes of KV pages that nobody uses now and that are kept for later requests. They make room when it is needed.
+	pub kv_cached: usize,
 	/// Bytes of KV set aside for running sequences.
 	pub kv_reserved: usize,
 	/// Bytes KV may take.
@@ -81,12 +106,41 @@ pub struct EngineStats {
 	pub adapter_budget: usize,
 	/// The adapter cache.
 	pub adapters: CacheStats,
-	/// Prompt tokens computed.
+	/// Prompt tokens read, computed or from the prefix cache.
 	pub tokens_in: u64,
+	/// Those of them that came from the prefix cache.
+	pub cached_tokens: u64,
 	/// Tokens generated.
 	pub tokens_out: u64,
 	/// Steps computed.
 	pub steps: u64,
+	/// KV pages dropped from the prefix cache to make room.
+	pub prefix_evictions: u64,
+	/// Requests begun.
+	pub begun: u64,
+	/// Time that requests waited in total until they were begun: for money, their adapter, their turn and KV.
+	pub queue_time: Duration,
+	/// Requests refused because the queue was full.
+	pub refused: u64,
+	/// Requests whose client left.
+	pub cancelled: u64,
+	/// Requests ended by their deadline.
+	pub deadlines: u64,
+	/// Requests that failed.
+	pub failed: u64,
+}
+
+/// What an engine has to know about the model that its backend computes.
+#[derive(Clone, Debug)]
+pub struct Base {
+	/// Shape and constants.
+	pub config: ModelConfig,
+	/// Text ↔ tokens, and the chat template.
+	pub tokenizer: Tokenizer,
+	/// See [`LoadedModel::weights_hash`].
+	pub weights_hash: [u8; 32],
+	/// See [`LoadedModel::tokenizer_hash`].
+	pub tokenizer_hash: [u8; 32],
 }
 
 struct Inner {
@@ -142,7 +196,39 @@ impl Engine {
 	///
 	/// # Errors
 	/// [`EngineError::BadSetting`], [`EngineError::Model`], [`EngineError::Adapter`] when the store cannot be opened.
-	pub fn new(model: LoadedModel, mut config: EngineConfig) -> Result<Engine, EngineError> {
+	pub fn new(model: LoadedModel, config: EngineConfig) -> Result<Engine, EngineError> {
+		let threads = match config.threads {
+			0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+			threads => threads,
+		};
+		let LoadedModel {
+			config: shape,
+			weights,
+			tokenizer,
+			weights_hash,
+			tokenizer_hash,
+		} = model;
+		let context = context(&config, &shape);
+		let backend = CpuBackend::new(&shape, weights, context, threads)?;
+		let base = Base {
+			config: shape,
+			tokenizer,
+			weights_hash,
+			tokenizer_hash,
+		};
+		Self::with_backend(base, Box::new(backend), config)
+	}
+
+	/// Starts an engine on a backend of the caller's, which computes the model that `base` describes, to the context
+	/// that the settings ask for. Of the settings, `threads` is the backend's own affair.
+	///
+	/// # Errors
+	/// [`EngineError::BadSetting`], [`EngineError::Adapter`] when the store cannot be opened.
+	pub fn with_backend(
+		base: Base,
+		backend: Box<dyn Backend>,
+		mut config: EngineConfig,
+	) -> Result<Engine, EngineError> {
 		let bad = |name, reason: &str| {
 			Err(EngineError::BadSetting {
 				name,
@@ -155,21 +241,20 @@ impl Engine {
 		if config.max_queue == 0 {
 			return bad("max_queue", "must be at least 1");
 		}
-		if config.threads == 0 {
-			config.threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-		}
-		let own = model.config.max_context;
-		if config.max_context == 0 || config.max_context > own {
-			config.max_context = own;
-		}
-		let LoadedModel {
+		let unbounded = |bound: &mut usize| {
+			if *bound == 0 {
+				*bound = usize::MAX;
+			}
+		};
+		unbounded(&mut config.max_queue_per_tenant);
+		unbounded(&mut config.step_adapter_bytes);
+		let Base {
 			config: shape,
-			weights,
 			tokenizer,
 			weights_hash,
 			tokenizer_hash,
-		} = model;
-		let backend = CpuBackend::new(&shape, weights, config.max_context, config.threads)?;
+		} = base;
+		config.max_context = context(&config, &shape);
 		if backend.page_bytes() > config.kv_budget {
 			let reason = format!(
 				"must hold at least one page of {} bytes",
@@ -195,12 +280,14 @@ impl Engine {
 		let cache = Arc::new(cache);
 		let scheduler = Scheduler::new(
 			Arc::clone(&shared),
-			Box::new(backend),
+			backend,
 			Arc::clone(&cache),
 			tokenizer.clone(),
 			Limits {
 				max_batch: config.max_batch,
 				kv_budget: config.kv_budget,
+				step_adapter_bytes: config.step_adapter_bytes,
+				prefix_cache: config.prefix_cache,
 				eos: shape.eos.clone(),
 				vocab_size: shape.vocab_size,
 			},
@@ -232,7 +319,7 @@ impl Engine {
 	/// # Errors
 	/// At once: [`EngineError::EmptyPrompt`], [`EngineError::PromptTooLong`], [`EngineError::UnknownToken`],
 	/// [`EngineError::BadSampling`], [`AdapterError::NotFound`], [`EngineError::QueueFull`],
-	/// [`EngineError::ShuttingDown`]. Later ones come as [`crate::StreamEvent::Failed`].
+	/// [`EngineError::TenantQueueFull`], [`EngineError::ShuttingDown`]. Later ones come as [`crate::StreamEvent::Failed`].
 	pub fn submit(&self, request: Request) -> Result<TokenStream, EngineError> {
 		let inner = &*self.inner;
 		if request.prompt.is_empty() {
@@ -281,9 +368,17 @@ impl Engine {
 			allowance.attach(wake.clone());
 		}
 		let (events, receiver) = mpsc::unbounded();
-		inner
-			.shared
-			.submit(Job { request, events }, inner.config.max_queue)?;
+		let job = Job {
+			tenant: request.tenant.unwrap_or_default(),
+			request,
+			events,
+			since: Instant::now(),
+		};
+		let bounds = QueueBounds {
+			all: inner.config.max_queue,
+			tenant: inner.config.max_queue_per_tenant,
+		};
+		inner.shared.submit(job, bounds)?;
 		Ok(TokenStream::new(receiver, wake))
 	}
 
@@ -320,18 +415,36 @@ impl Engine {
 	/// Counters.
 	pub fn stats(&self) -> EngineStats {
 		let shared = &self.inner.shared;
+		let counters = &shared.counters;
+		let now = |gauge: &AtomicUsize| gauge.load(Ordering::Acquire);
+		let so_far = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
 		EngineStats {
-			running: shared.running.load(Ordering::Acquire),
-			waiting: shared.waiting.load(Ordering::Acquire),
-			kv_bytes: shared.kv_bytes.load(Ordering::Acquire),
-			kv_reserved: shared.kv_reserved.load(Ordering::Acquire),
+			running: now(&counters.running),
+			waiting: now(&shared.waiting),
+			kv_bytes: now(&counters.kv_bytes),
+			kv_cached: now(&counters.kv_cached),
+			kv_reserved: now(&counters.kv_reserved),
 			kv_budget: self.inner.config.kv_budget,
 			adapter_budget: self.inner.config.adapter_budget,
 			adapters: self.inner.cache.stats(),
-			tokens_in: shared.tokens_in.load(Ordering::Relaxed),
-			tokens_out: shared.tokens_out.load(Ordering::Relaxed),
-			steps: shared.steps.load(Ordering::Relaxed),
+			tokens_in: so_far(&counters.tokens_in),
+			cached_tokens: so_far(&counters.cached_tokens),
+			tokens_out: so_far(&counters.tokens_out),
+			steps: so_far(&counters.steps),
+			prefix_evictions: so_far(&counters.prefix_evictions),
+			begun: so_far(&counters.begun),
+			queue_time: Duration::from_micros(so_far(&counters.queue_us)),
+			refused: so_far(&counters.refused),
+			cancelled: so_far(&counters.cancelled),
+			deadlines: so_far(&counters.deadlines),
+			failed: so_far(&counters.failed),
 		}
+	}
+
+	/// What each tenant was served, ordered by tenant. The 1,024 tenants seen last are listed singly, the rest
+	/// together as [`crate::Tenant::OTHERS`].
+	pub fn tenants(&self) -> Vec<TenantStats> {
+		self.inner.shared.usage().list()
 	}
 
 	/// Adapters in memory and the bytes each takes.

@@ -1,5 +1,7 @@
 //! What can go wrong, one variant per cause. `code()` is stable and fit for an API; the message says what to do.
 
+use std::time::Duration;
+
 /// A model file or folder could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
@@ -187,8 +189,25 @@ pub enum EngineError {
 		expected: &'static str,
 	},
 	/// Too many requests wait.
-	#[error("the queue is full ({0} requests wait); try again later")]
-	QueueFull(usize),
+	#[error("the queue is full ({waiting} requests wait); try again in {} s", whole_seconds(*.retry_after))]
+	QueueFull {
+		waiting: usize,
+		retry_after: Duration,
+	},
+	/// Too many requests of one tenant wait.
+	#[error(
+		"{waiting} of this caller's requests wait already; try again in {} s or send fewer at a time",
+		whole_seconds(*.retry_after)
+	)]
+	TenantQueueFull {
+		waiting: usize,
+		retry_after: Duration,
+	},
+	/// The deadline passed while the request waited.
+	#[error(
+		"the request's deadline passed before there was room for it; try again or allow more time"
+	)]
+	Deadline,
 	/// The engine was shut down.
 	#[error("the engine is shutting down")]
 	ShuttingDown,
@@ -197,7 +216,22 @@ pub enum EngineError {
 	Backend(String),
 }
 
+/// At least one: clients read 0 as "at once".
+fn whole_seconds(time: Duration) -> u64 {
+	(time.as_secs_f64().ceil() as u64).max(1)
+}
+
 impl EngineError {
+	/// In how many seconds to try again, if that is known: what `Retry-After` should say.
+	pub fn retry_after(&self) -> Option<u64> {
+		match self {
+			Self::QueueFull { retry_after, .. } | Self::TenantQueueFull { retry_after, .. } => {
+				Some(whole_seconds(*retry_after))
+			}
+			_ => None,
+		}
+	}
+
 	/// Stable identifier of the cause.
 	pub fn code(&self) -> &'static str {
 		match self {
@@ -208,7 +242,9 @@ impl EngineError {
 			Self::PromptTooLong { .. } => "prompt-too-long",
 			Self::UnknownToken(_) => "unknown-token",
 			Self::BadSampling { .. } => "bad-sampling",
-			Self::QueueFull(_) => "queue-full",
+			Self::QueueFull { .. } => "queue-full",
+			Self::TenantQueueFull { .. } => "tenant-queue-full",
+			Self::Deadline => "deadline",
 			Self::ShuttingDown => "shutting-down",
 			Self::Backend(_) => "backend",
 		}

@@ -15,6 +15,8 @@
 //!   would have to ignore.
 //! - [`backend::Backend`] is the seam to the arithmetic (a batch in, logits out); [`cpu`] implements it.
 //! - The scheduler thread owns all sequences; handles talk to it by a queue and are never blocked by a step.
+//! - Who begins next follows from what each tenant was served already (`fair`), what a step computes from who sat
+//!   out longest (`plan`), and which KV is there already from its tokens, adapter bytes and tenant (`prefix`).
 //! - A row's result does not depend on its batch mates, so a seed and a prompt always give the same text.
 
 pub mod adapter;
@@ -25,23 +27,31 @@ pub mod error;
 pub mod request;
 pub mod sampling;
 pub mod store;
+pub mod tenant;
 pub mod tokenizer;
 pub mod weights;
 
 mod cache;
 mod engine;
+mod fair;
 mod gguf;
+mod plan;
+mod prefix;
+mod queue;
 mod scheduler;
+mod usage;
 
 pub use adapter::{AdapterConfig, LoraWeights};
 pub use cache::CacheStats;
 pub use config::{ModelConfig, RopeScaling};
-pub use engine::{Engine, EngineConfig, EngineStats};
+pub use engine::{Base, Engine, EngineConfig, EngineStats};
 pub use error::{AdapterError, EngineError, ModelError};
 pub use request::{Allowance, Completion, FinishReason, Request, StreamEvent, TokenStream};
 pub use sampling::Sampling;
 pub use store::{AdapterFiles, AdapterKey, AdapterStore};
+pub use tenant::Tenant;
 pub use tokenizer::{ChatMessage, DecodeStream, Tokenizer};
+pub use usage::TenantStats;
 pub use weights::{load_model, LoadedModel, ModelWeights, Tensor};
 
 /// The linear sites of a layer that an adapter may change: block and PEFT module name.

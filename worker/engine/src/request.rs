@@ -7,11 +7,12 @@ use std::{
 		Arc, Mutex, PoisonError, Weak,
 	},
 	task::{Context, Poll},
+	time::Instant,
 };
 
 use futures::{channel::mpsc, executor::block_on_stream, Stream, StreamExt};
 
-use crate::{error::EngineError, sampling::Sampling, store::AdapterKey};
+use crate::{error::EngineError, sampling::Sampling, store::AdapterKey, tenant::Tenant};
 
 /// A prompt to continue.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,11 @@ pub struct Request {
 	pub stop: Vec<String>,
 	/// How many tokens are paid for; `None` for no limit.
 	pub allowance: Option<Allowance>,
+	/// Who it is for; `None` for [`Tenant::ANONYMOUS`].
+	pub tenant: Option<Tenant>,
+	/// When it ends if it has not ended before: [`FinishReason::Deadline`], or [`EngineError::Deadline`] if it had not
+	/// begun.
+	pub deadline: Option<Instant>,
 }
 
 /// Something that wants to know when work appears.
@@ -103,6 +109,8 @@ pub enum FinishReason {
 	Length,
 	/// The engine was shut down.
 	Cancelled,
+	/// The request's deadline passed.
+	Deadline,
 }
 
 /// What a request's stream carries. `Finished` and `Failed` are the last event.
@@ -124,6 +132,9 @@ pub enum StreamEvent {
 		prompt_tokens: u32,
 		/// Tokens generated.
 		completion_tokens: u32,
+		/// Those of the prompt whose KV was there already. They are charged like the others: the price of a prompt
+		/// does not depend on what was asked before.
+		cached_tokens: u32,
 	},
 	/// The request cannot go on.
 	Failed(EngineError),
@@ -142,6 +153,8 @@ pub struct Completion {
 	pub prompt_tokens: u32,
 	/// Tokens generated.
 	pub completion_tokens: u32,
+	/// Those of the prompt whose KV was there already.
+	pub cached_tokens: u32,
 }
 
 /// The events of one request. Dropping it cancels the request.
@@ -185,6 +198,7 @@ impl TokenStream {
 					reason,
 					prompt_tokens,
 					completion_tokens,
+					cached_tokens,
 				} => {
 					return Ok(Completion {
 						text,
@@ -192,6 +206,7 @@ impl TokenStream {
 						reason,
 						prompt_tokens,
 						completion_tokens,
+						cached_tokens,
 					})
 				}
 				StreamEvent::Failed(error) => return Err(error),

@@ -1,17 +1,24 @@
 //! Decides what each step computes: continuous batching with chunked prefill.
 //!
-//! One thread owns everything here. A request waits until its adapter is loaded and its KV fits, then runs until it
-//! is finished, cancelled or failed. KV for prompt and `max_tokens` is set aside at admission, so a running sequence
-//! never has to be thrown out. Requests are admitted in order, except that one whose adapter still loads, or which
-//! is not paid for yet, lets others pass.
+//! One thread owns everything here. A request waits until it is paid, its adapter is loaded, and there is a place and
+//! KV for it; then it runs until it is finished, cancelled, overdue or failed. KV for prompt and `max_tokens` is set
+//! aside at admission, so a running sequence never has to be thrown out.
+//!
+//! Among requests that could begin, the tenant's that was served least goes first ([`crate::fair`]), and within a
+//! tenant the one that came first. One that waits for KV holds back all others, or small requests would starve large
+//! ones; one that waits for a place, its adapter or money lets others pass. A tenant of whom nothing runs finds one of
+//! a few places more than a step has rows ([`Scheduler::guests`]): it takes turns with the others at once instead of
+//! waiting for an answer of theirs to end.
+//!
+//! Pages: those of all running sequences, set aside or computed, and those kept for later requests are together
+//! never more than the budget. A page that a sequence has completed is kept ([`crate::prefix`]) and so moves from
+//! what is set aside to what is kept; when room is needed, kept pages that no sequence uses go.
 
 use std::{
-	collections::VecDeque,
+	collections::{BTreeMap, HashMap, HashSet, VecDeque},
 	panic::{catch_unwind, AssertUnwindSafe},
-	sync::{
-		atomic::{AtomicU64, AtomicUsize, Ordering},
-		Arc, Condvar, Mutex, MutexGuard, PoisonError,
-	},
+	sync::{atomic::Ordering, Arc},
+	time::Instant,
 };
 
 use futures::channel::mpsc::UnboundedSender;
@@ -20,79 +27,21 @@ use crate::{
 	adapter::LoraWeights,
 	backend::{Backend, BatchItem, SequenceId},
 	cache::{Availability, Cache},
-	error::EngineError,
-	request::{Allowance, FinishReason, Request, StreamEvent, Wake},
+	error::{AdapterError, EngineError},
+	fair::Fair,
+	plan::{Bounds, Candidate, Pace, Planner, Work},
+	prefix::{PageKey, PrefixIndex},
+	queue::{count, Job, Shared},
+	request::{Allowance, FinishReason, Request, StreamEvent},
 	sampling::Sampler,
 	store::AdapterKey,
+	tenant::Tenant,
 	tokenizer::{DecodeStream, Tokenizer},
 };
 
-/// Prompt tokens per step while other sequences decode: bounds what a newcomer adds to their token gap.
-const PREFILL_BESIDE: usize = 64;
-/// Prompt tokens per step when nobody else waits for a token.
-const PREFILL_ALONE: usize = 256;
-
-/// A request on its way to the scheduler.
-pub(crate) struct Job {
-	pub request: Request,
-	pub events: UnboundedSender<StreamEvent>,
-}
-
-#[derive(Default)]
-struct Inbox {
-	jobs: Vec<Job>,
-	signalled: bool,
-	stop: bool,
-}
-
-/// What handles and the scheduler share.
-#[derive(Default)]
-pub(crate) struct Shared {
-	inbox: Mutex<Inbox>,
-	signal: Condvar,
-	pub running: AtomicUsize,
-	pub waiting: AtomicUsize,
-	pub kv_bytes: AtomicUsize,
-	pub kv_reserved: AtomicUsize,
-	pub tokens_in: AtomicU64,
-	pub tokens_out: AtomicU64,
-	pub steps: AtomicU64,
-}
-
-impl Shared {
-	fn lock(&self) -> MutexGuard<'_, Inbox> {
-		self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-	}
-
-	/// Queues a job unless `limit` others wait already.
-	pub fn submit(&self, job: Job, limit: usize) -> Result<(), EngineError> {
-		let mut inbox = self.lock();
-		if inbox.stop {
-			return Err(EngineError::ShuttingDown);
-		}
-		let waiting = self.waiting.load(Ordering::Acquire);
-		if waiting >= limit {
-			return Err(EngineError::QueueFull(waiting));
-		}
-		self.waiting.fetch_add(1, Ordering::AcqRel);
-		inbox.jobs.push(job);
-		inbox.signalled = true;
-		self.signal.notify_all();
-		Ok(())
-	}
-
-	pub fn stop(&self) {
-		self.lock().stop = true;
-		self.signal.notify_all();
-	}
-}
-
-impl Wake for Shared {
-	fn wake(&self) {
-		self.lock().signalled = true;
-		self.signal.notify_all();
-	}
-}
+/// Adapters that are loaded for one tenant ahead of its requests being begun: enough to keep the loader busy, few
+/// enough that another tenant's is not long in coming.
+const LOADS_AHEAD: usize = 8;
 
 /// Withholds text that could yet become a stop text.
 #[derive(Default)]
@@ -140,37 +89,74 @@ fn overlap(text: &str, stop: &str) -> usize {
 
 struct Waiting {
 	job: Job,
+	/// Whether it wants its adapter; see [`Cache::want`].
 	wants: bool,
+	/// Whether that began a load.
+	loads: bool,
+}
+
+impl Waiting {
+	/// Whether its first token is paid for.
+	fn paid(&self) -> bool {
+		let allowance = &self.job.request.allowance;
+		allowance.as_ref().is_none_or(|a| a.get() > 0)
+	}
 }
 
 struct Sequence {
 	id: SequenceId,
 	events: UnboundedSender<StreamEvent>,
+	tenant: Tenant,
 	key: Option<AdapterKey>,
 	lease: Option<Arc<LoraWeights>>,
-	prompt: Vec<u32>,
-	/// Tokens whose KV is computed.
+	/// Prompt and answer.
+	tokens: Vec<u32>,
+	/// How many of them are the prompt.
+	prompt: usize,
+	/// Tokens whose KV is computed, or was there already.
 	computed: usize,
-	last: u32,
-	generated: usize,
+	/// Prompt tokens whose KV was there already.
+	cached: usize,
 	max_tokens: usize,
 	allowance: Option<Allowance>,
+	deadline: Option<Instant>,
 	sampler: Sampler,
 	decode: DecodeStream,
 	stop: StopFilter,
-	reserved: usize,
+	/// The key before its first page.
+	root: PageKey,
+	/// Keys of its first pages, as far as they are kept.
+	kept: Vec<PageKey>,
+	/// Whether its pages are kept.
+	keeps: bool,
+	/// Pages set aside for it besides those.
+	private: usize,
+	/// The step it took part in last.
+	stepped: u64,
 }
 
 impl Sequence {
 	fn prefilled(&self) -> bool {
-		self.computed >= self.prompt.len()
+		self.computed >= self.prompt
+	}
+
+	fn generated(&self) -> usize {
+		self.tokens.len() - self.prompt
 	}
 
 	/// Whether its next token is paid for.
 	fn allowed(&self) -> bool {
 		self.allowance
 			.as_ref()
-			.is_none_or(|a| (a.get() as usize) > self.generated)
+			.is_none_or(|a| (a.get() as usize) > self.generated())
+	}
+
+	fn work(&self) -> Work {
+		match (self.allowed(), self.prefilled()) {
+			(false, _) => Work::Stalled,
+			(true, true) => Work::Decode,
+			(true, false) => Work::Prefill(self.prompt - self.computed),
+		}
 	}
 }
 
@@ -178,8 +164,21 @@ impl Sequence {
 pub(crate) struct Limits {
 	pub max_batch: usize,
 	pub kv_budget: usize,
+	/// Bytes of distinct adapters in one step.
+	pub step_adapter_bytes: usize,
+	pub prefix_cache: bool,
 	pub eos: Vec<u32>,
 	pub vocab_size: usize,
+}
+
+/// What came of an attempt to begin a request.
+enum Begun {
+	/// It runs.
+	Yes,
+	/// It was refused, or its adapter is not there any more; others may begin.
+	Not,
+	/// There is no KV for it.
+	NoRoom,
 }
 
 pub(crate) struct Scheduler {
@@ -188,11 +187,19 @@ pub(crate) struct Scheduler {
 	cache: Arc<Cache>,
 	tokenizer: Tokenizer,
 	limits: Limits,
-	waiting: VecDeque<Waiting>,
+	/// By order of arrival.
+	waiting: BTreeMap<u64, Waiting>,
+	arrivals: u64,
 	running: Vec<Sequence>,
-	reserved: usize,
-	/// Where the next decode round begins when not all fit one batch.
-	turn: usize,
+	fair: Fair,
+	planner: Planner,
+	pace: Pace,
+	index: PrefixIndex,
+	/// Pages set aside for running sequences besides kept ones.
+	private: usize,
+	steps: u64,
+	/// When a request was begun last while others waited.
+	last_begun: Option<Instant>,
 	logits: Vec<f32>,
 }
 
@@ -202,18 +209,25 @@ impl Scheduler {
 		backend: Box<dyn Backend>,
 		cache: Arc<Cache>,
 		tokenizer: Tokenizer,
-		limits: Limits,
+		mut limits: Limits,
 	) -> Self {
+		limits.prefix_cache &= backend.shares_pages();
 		Self {
 			shared,
 			backend,
 			cache,
 			tokenizer,
 			limits,
-			waiting: VecDeque::new(),
+			waiting: BTreeMap::new(),
+			arrivals: 0,
 			running: Vec::new(),
-			reserved: 0,
-			turn: 0,
+			fair: Fair::default(),
+			planner: Planner::default(),
+			pace: Pace::default(),
+			index: PrefixIndex::default(),
+			private: 0,
+			steps: 0,
+			last_begun: None,
 			logits: Vec::new(),
 		}
 	}
@@ -223,10 +237,13 @@ impl Scheduler {
 		let mut idle = false;
 		while self.take_in(idle) {
 			self.drop_cancelled();
+			self.drop_overdue();
+			let waiting = self.waiting.len();
 			self.admit();
 			let (owners, batch) = self.plan();
-			idle = batch.is_empty();
-			if !idle {
+			// Who was refused may have left room for another.
+			idle = batch.is_empty() && self.waiting.len() == waiting;
+			if !batch.is_empty() {
 				self.step(&owners, &batch);
 			}
 			// The batch holds leases too; a load may wait for them.
@@ -236,68 +253,89 @@ impl Scheduler {
 		for sequence in std::mem::take(&mut self.running) {
 			self.finish(sequence, FinishReason::Cancelled);
 		}
-		for waiting in std::mem::take(&mut self.waiting) {
+		for waiting in std::mem::take(&mut self.waiting).into_values() {
 			self.refuse(waiting, EngineError::ShuttingDown);
 		}
 		self.publish();
 	}
 
 	fn publish(&self) {
-		self.shared
+		let counters = &self.shared.counters;
+		let page = self.backend.page_bytes();
+		let cached = self.index.evictable() * page;
+		let used = self.backend.kv_bytes().saturating_sub(cached);
+		let reserved = (self.private + self.index.used()) * page;
+		counters
 			.running
 			.store(self.running.len(), Ordering::Release);
-		self.shared
-			.kv_bytes
-			.store(self.backend.kv_bytes(), Ordering::Release);
-		self.shared
-			.kv_reserved
-			.store(self.reserved, Ordering::Release);
+		counters.kv_bytes.store(used, Ordering::Release);
+		counters.kv_cached.store(cached, Ordering::Release);
+		counters.kv_reserved.store(reserved, Ordering::Release);
 	}
 
 	/// Moves new jobs into the queue, blocking first if there is nothing to do; `false` to stop.
 	fn take_in(&mut self, idle: bool) -> bool {
-		let mut inbox = self.shared.lock();
-		while idle && !inbox.signalled && !inbox.stop {
-			inbox = self
-				.shared
-				.signal
-				.wait(inbox)
-				.unwrap_or_else(PoisonError::into_inner);
+		let waiting = self.waiting.values().filter_map(|w| w.job.request.deadline);
+		let running = self.running.iter().filter_map(|s| s.deadline);
+		let deadline = waiting.chain(running).min();
+		let (jobs, stop) = self.shared.take(idle, deadline);
+		for job in jobs {
+			let waiting = Waiting {
+				job,
+				wants: false,
+				loads: false,
+			};
+			self.waiting.insert(self.arrivals, waiting);
+			self.arrivals += 1;
 		}
-		inbox.signalled = false;
-		let jobs = std::mem::take(&mut inbox.jobs);
-		let stop = inbox.stop;
-		drop(inbox);
-		self.waiting
-			.extend(jobs.into_iter().map(|job| Waiting { job, wants: false }));
 		!stop
 	}
 
 	fn drop_cancelled(&mut self) {
-		let mut at = 0;
-		while at < self.waiting.len() {
-			if self.waiting[at].job.events.is_closed() {
-				if let Some(waiting) = self.waiting.remove(at) {
-					self.forget(&waiting);
-				}
-			} else {
-				at += 1;
+		let gone = self
+			.waiting
+			.iter()
+			.filter(|(_, w)| w.job.events.is_closed());
+		for arrival in gone.map(|(arrival, _)| *arrival).collect::<Vec<_>>() {
+			if let Some(waiting) = self.waiting.remove(&arrival) {
+				count(&self.shared.counters.cancelled, 1);
+				self.forget(&waiting);
 			}
 		}
-		let mut at = 0;
-		while at < self.running.len() {
+		for at in (0..self.running.len()).rev() {
 			if self.running[at].events.is_closed() {
 				let sequence = self.running.remove(at);
+				count(&self.shared.counters.cancelled, 1);
 				self.release(sequence);
-			} else {
-				at += 1;
 			}
 		}
 	}
 
-	/// Bookkeeping for a request that leaves the queue.
+	fn drop_overdue(&mut self) {
+		let now = Instant::now();
+		let overdue = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+		let late = self
+			.waiting
+			.iter()
+			.filter(|(_, w)| overdue(w.job.request.deadline));
+		for arrival in late.map(|(arrival, _)| *arrival).collect::<Vec<_>>() {
+			if let Some(waiting) = self.waiting.remove(&arrival) {
+				count(&self.shared.counters.deadlines, 1);
+				self.refuse(waiting, EngineError::Deadline);
+			}
+		}
+		for at in (0..self.running.len()).rev() {
+			if overdue(self.running[at].deadline) {
+				let sequence = self.running.remove(at);
+				count(&self.shared.counters.deadlines, 1);
+				self.finish(sequence, FinishReason::Deadline);
+			}
+		}
+	}
+
+	/// Bookkeeping for a request that leaves the queue without having begun.
 	fn forget(&mut self, waiting: &Waiting) {
-		self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+		self.shared.left(&waiting.job.tenant);
 		if let (true, Some(key)) = (waiting.wants, &waiting.job.request.adapter) {
 			self.cache.unwant(key);
 		}
@@ -308,97 +346,265 @@ impl Scheduler {
 		send(&waiting.job.events, StreamEvent::Failed(error));
 	}
 
-	fn admit(&mut self) {
-		let mut active = self.running.iter().filter(|s| s.allowed()).count();
-		let mut at = 0;
-		let mut blocked = false;
-		while at < self.waiting.len() {
-			let request = &self.waiting[at].job.request;
-			if request.allowance.as_ref().is_some_and(|a| a.get() == 0) {
-				at += 1;
+	/// The requests of each tenant that could begin now, in order of arrival. Has adapters loaded for those that lack
+	/// one, and refuses those whose adapter cannot be.
+	fn ready(&mut self) -> BTreeMap<Tenant, VecDeque<u64>> {
+		let mut ready: BTreeMap<Tenant, VecDeque<u64>> = BTreeMap::new();
+		let mut absent: BTreeMap<Tenant, Vec<(u64, AdapterKey)>> = BTreeMap::new();
+		let mut loads: HashMap<Tenant, usize> = HashMap::new();
+		let mut failed: Vec<(u64, AdapterError)> = Vec::new();
+		for (arrival, waiting) in &mut self.waiting {
+			if !waiting.paid() {
 				continue;
 			}
-			if let Some(key) = &request.adapter {
-				let key = *key;
-				if !self.waiting[at].wants {
+			let tenant = waiting.job.tenant;
+			let Some(key) = waiting.job.request.adapter else {
+				ready.entry(tenant).or_default().push_back(*arrival);
+				continue;
+			};
+			match self.cache.poll(&key) {
+				Availability::Ready => ready.entry(tenant).or_default().push_back(*arrival),
+				Availability::Loading if !waiting.wants => {
+					// Somebody else's load, which must go on should they leave.
 					self.cache.want(&key);
-					self.waiting[at].wants = true;
+					waiting.wants = true;
 				}
-				match self.cache.poll(&key) {
-					Availability::Ready => {}
-					Availability::Loading => {
-						at += 1;
-						continue;
-					}
-					Availability::Failed(error) => {
-						if let Some(waiting) = self.waiting.remove(at) {
-							self.refuse(waiting, error.into());
-						}
-						continue;
-					}
+				Availability::Loading => {}
+				Availability::Failed(error) if waiting.wants => {
+					failed.push((*arrival, error));
+					continue;
+				}
+				Availability::Failed(_) => {
+					absent.entry(tenant).or_default().push((*arrival, key));
 				}
 			}
-			// Later requests go on to start their loads, but none overtakes one that waits for KV or a place.
-			let request = &self.waiting[at].job.request;
-			let needed = self.bytes(request.prompt.len() + request.max_tokens);
-			blocked |=
-				active >= self.limits.max_batch || self.reserved + needed > self.limits.kv_budget;
-			if blocked {
-				at += 1;
+			if waiting.loads {
+				*loads.entry(tenant).or_default() += 1;
+			}
+		}
+		for (arrival, error) in failed {
+			if let Some(waiting) = self.waiting.remove(&arrival) {
+				count(&self.shared.counters.failed, 1);
+				self.refuse(waiting, error.into());
+			}
+		}
+		let mut turns: Vec<Tenant> = absent.keys().copied().collect();
+		turns.sort_by_key(|tenant| self.fair.counter(tenant));
+		let mut begun: HashSet<AdapterKey> = HashSet::new();
+		for tenant in turns {
+			let loads = loads.entry(tenant).or_default();
+			for (arrival, key) in absent.remove(&tenant).unwrap_or_default() {
+				let first = !begun.contains(&key);
+				if first && *loads >= LOADS_AHEAD {
+					continue;
+				}
+				let Some(waiting) = self.waiting.get_mut(&arrival) else {
+					continue;
+				};
+				self.cache.want(&key);
+				(waiting.wants, waiting.loads) = (true, first);
+				*loads += usize::from(first);
+				begun.insert(key);
+			}
+		}
+		ready
+	}
+
+	/// Places beyond a step's rows, one each for tenants of whom nothing runs.
+	fn guests(&self) -> usize {
+		(self.limits.max_batch / 4).max(1)
+	}
+
+	fn admit(&mut self) {
+		let mut ready = self.ready();
+		let mut places: HashMap<Tenant, usize> = HashMap::new();
+		for sequence in self.running.iter().filter(|s| s.allowed()) {
+			*places.entry(sequence.tenant).or_default() += 1;
+		}
+		let mut taken: usize = places.values().sum();
+		let backlogged: HashSet<Tenant> = ready.keys().copied().collect();
+		let running: HashSet<Tenant> = places.keys().copied().collect();
+		self.fair.round(&backlogged, &running);
+		loop {
+			let heads = ready.iter().filter_map(|(tenant, queue)| {
+				Some((self.fair.counter(tenant), *queue.front()?, *tenant))
+			});
+			let Some((_, arrival, tenant)) = heads.min() else {
+				break;
+			};
+			let guests = if places.contains_key(&tenant) {
+				0
+			} else {
+				self.guests()
+			};
+			if taken >= self.limits.max_batch + guests {
+				ready.remove(&tenant);
 				continue;
 			}
-			if let Some(waiting) = self.waiting.remove(at) {
-				self.start(waiting, needed);
-				active += 1;
+			match self.begin(arrival) {
+				Begun::NoRoom => break,
+				Begun::Not => {}
+				Begun::Yes => {
+					*places.entry(tenant).or_default() += 1;
+					taken += 1;
+				}
 			}
+			if let Some(queue) = ready.get_mut(&tenant) {
+				queue.pop_front();
+			}
+		}
+		if self.waiting.is_empty() {
+			self.last_begun = None;
 		}
 	}
 
-	/// Bytes of KV for that many tokens.
-	fn bytes(&self, tokens: usize) -> usize {
-		tokens.div_ceil(self.backend.page_tokens()) * self.backend.page_bytes()
+	/// Makes room for so many pages if that is possible at all.
+	fn make_room(&mut self, pages: usize) -> bool {
+		let budget = self.limits.kv_budget / self.backend.page_bytes();
+		if self.private + self.index.used() + pages > budget {
+			return false;
+		}
+		while self.private + self.index.len() + pages > budget {
+			let Some(page) = self.index.evict() else {
+				return false;
+			};
+			self.backend.drop_page(page);
+			count(&self.shared.counters.prefix_evictions, 1);
+		}
+		true
 	}
 
-	fn start(&mut self, waiting: Waiting, reserved: usize) {
-		let lease = match &waiting.job.request.adapter {
-			None => None,
-			Some(key) => match self.cache.take(key) {
-				Some(lease) => Some(lease),
-				// Ready was seen by this thread and wanted adapters are not evicted.
-				None => {
-					let error = EngineError::Backend("an adapter left memory while wanted".into());
-					return self.refuse(waiting, error);
-				}
-			},
+	fn begin(&mut self, arrival: u64) -> Begun {
+		let Some(waiting) = self.waiting.get_mut(&arrival) else {
+			return Begun::Not;
 		};
-		self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-		let Job { request, events } = waiting.job;
-		self.reserved += reserved;
-		self.running.push(Sequence {
-			id: self.backend.open(),
+		let request = &waiting.job.request;
+		let key = request.adapter;
+		let page_tokens = self.backend.page_tokens();
+		let root = PageKey::root(key.as_ref(), &waiting.job.tenant);
+		let keeps = self.limits.prefix_cache && may_share(request);
+		let found = if keeps {
+			// The last token is computed in any case: its logits are wanted.
+			let most = request.prompt.len().saturating_sub(1) / page_tokens;
+			self.index
+				.acquire_chain(root, &request.prompt, page_tokens, most)
+		} else {
+			Vec::new()
+		};
+		let total = (request.prompt.len() + request.max_tokens).div_ceil(page_tokens);
+		let private = total.saturating_sub(found.len());
+		let (kept, pages): (Vec<PageKey>, Vec<_>) = found.into_iter().unzip();
+		if !self.make_room(private) {
+			self.index.release(&kept);
+			return Begun::NoRoom;
+		}
+		let Some(waiting) = self.waiting.get_mut(&arrival) else {
+			return Begun::Not;
+		};
+		let mut lease = None;
+		if let Some(key) = &key {
+			if !std::mem::replace(&mut waiting.wants, true) {
+				self.cache.want(key);
+			}
+			lease = self.cache.take(key);
+			if lease.is_none() {
+				// It was evicted since it was looked at; now that it is wanted it is loaded again.
+				waiting.loads = true;
+				self.index.release(&kept);
+				return Begun::Not;
+			}
+		}
+		let Some(waiting) = self.waiting.remove(&arrival) else {
+			return Begun::Not;
+		};
+		self.shared.left(&waiting.job.tenant);
+		let Job {
+			request,
+			tenant,
 			events,
-			key: request.adapter,
+			since,
+		} = waiting.job;
+		let id = self.backend.open();
+		let shared = pages
+			.into_iter()
+			.enumerate()
+			.try_for_each(|(index, page)| self.backend.share(id, index, page));
+		if let Err(error) = shared {
+			tracing::error!(%error, "kept pages could not be shared");
+			self.backend.close(id);
+			self.index.release(&kept);
+			count(&self.shared.counters.failed, 1);
+			send(&events, StreamEvent::Failed(error));
+			return Begun::Not;
+		}
+		let cached = kept.len() * page_tokens;
+		self.private += private;
+		self.begun(tenant, since);
+		self.running.push(Sequence {
+			id,
+			events,
+			tenant,
+			key,
 			lease,
 			decode: self.tokenizer.stream(&request.prompt),
-			prompt: request.prompt,
-			computed: 0,
-			last: 0,
-			generated: 0,
+			prompt: request.prompt.len(),
+			tokens: request.prompt,
+			computed: cached,
+			cached: 0,
 			max_tokens: request.max_tokens,
 			allowance: request.allowance,
+			deadline: request.deadline,
 			sampler: Sampler::new(request.sampling),
 			stop: StopFilter {
 				stops: request.stop,
 				held: String::new(),
 			},
-			reserved,
+			root,
+			kept,
+			keeps,
+			private,
+			stepped: self.steps,
 		});
+		if let Some(sequence) = self.running.last_mut() {
+			found_cached(&self.shared, sequence, cached);
+			let input = sequence.prompt - cached;
+			self.fair.charge(&tenant, input, 0);
+		}
+		Begun::Yes
+	}
+
+	/// Counts a request that begins after it has waited.
+	fn begun(&mut self, tenant: Tenant, since: Instant) {
+		let now = Instant::now();
+		let waited = now.saturating_duration_since(since);
+		let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+		count(&self.shared.counters.begun, 1);
+		count(&self.shared.counters.queue_us, micros);
+		let mut usage = self.shared.usage();
+		let stats = usage.of(tenant);
+		stats.requests += 1;
+		stats.queue_time += waited;
+		drop(usage);
+		if let Some(last) = self.last_begun.replace(now) {
+			let new = now.saturating_duration_since(last).as_micros() as f64;
+			let old = self.shared.interval_us.load(Ordering::Relaxed) as f64;
+			// A mean over about ten.
+			let mean = if old == 0.0 {
+				new
+			} else {
+				old + 0.1 * (new - old)
+			};
+			self.shared
+				.interval_us
+				.store(mean.max(1.0) as u64, Ordering::Relaxed);
+		}
 	}
 
 	/// Frees what a sequence holds.
 	fn release(&mut self, sequence: Sequence) {
 		self.backend.close(sequence.id);
-		self.reserved -= sequence.reserved;
+		self.private -= sequence.private;
+		self.index.release(&sequence.kept);
 		drop(sequence.lease);
 		self.cache.released();
 	}
@@ -408,57 +614,113 @@ impl Scheduler {
 			&sequence.events,
 			StreamEvent::Finished {
 				reason,
-				prompt_tokens: sequence.prompt.len() as u32,
-				completion_tokens: sequence.generated as u32,
+				prompt_tokens: sequence.prompt as u32,
+				completion_tokens: sequence.generated() as u32,
+				cached_tokens: sequence.cached as u32,
 			},
 		);
 		self.release(sequence);
 	}
 
+	/// Gives sequences that are about to read on the pages that others have completed since they began.
+	fn adopt(&mut self) {
+		let page_tokens = self.backend.page_tokens();
+		for sequence in self.running.iter_mut().filter(|s| s.keeps) {
+			while sequence.kept.len() * page_tokens == sequence.computed
+				&& sequence.computed + page_tokens < sequence.prompt
+			{
+				let index = sequence.kept.len();
+				let tokens = &sequence.tokens[sequence.computed..sequence.computed + page_tokens];
+				let key = sequence.kept.last().unwrap_or(&sequence.root).child(tokens);
+				let Some(page) = self.index.acquire(&key) else {
+					break;
+				};
+				if let Err(error) = self.backend.share(sequence.id, index, page) {
+					tracing::error!(%error, "a kept page could not be shared");
+					self.index.release(&[key]);
+					sequence.keeps = false;
+					break;
+				}
+				sequence.kept.push(key);
+				sequence.private -= 1;
+				self.private -= 1;
+				sequence.computed += page_tokens;
+				found_cached(&self.shared, sequence, page_tokens);
+			}
+		}
+	}
+
+	/// Keeps the pages that a sequence has completed.
+	fn keep(&mut self, at: usize) {
+		let page_tokens = self.backend.page_tokens();
+		let sequence = &mut self.running[at];
+		while sequence.keeps && (sequence.kept.len() + 1) * page_tokens <= sequence.computed {
+			let index = sequence.kept.len();
+			let parent = *sequence.kept.last().unwrap_or(&sequence.root);
+			let tokens = &sequence.tokens[index * page_tokens..(index + 1) * page_tokens];
+			let key = parent.child(tokens);
+			let done = match self.index.acquire(&key) {
+				// Another sequence was faster: one of the two equal pages is enough.
+				Some(page) => self
+					.backend
+					.share(sequence.id, index, page)
+					.inspect_err(|_| self.index.release(&[key])),
+				None => self
+					.backend
+					.keep(sequence.id, index)
+					.map(|page| self.index.insert(key, parent, page)),
+			};
+			if let Err(error) = done {
+				tracing::error!(%error, "a page could not be kept");
+				sequence.keeps = false;
+				return;
+			}
+			sequence.kept.push(key);
+			sequence.private -= 1;
+			self.private -= 1;
+		}
+	}
+
 	/// The next batch, sorted by adapter, and the index of each item's sequence.
 	fn plan(&mut self) -> (Vec<usize>, Vec<BatchItem>) {
-		let mut chosen: Vec<(usize, usize)> = Vec::new();
-		let count = self.running.len();
-		for step in 0..count {
-			let at = (self.turn + step) % count;
-			let sequence = &self.running[at];
-			if sequence.prefilled() && sequence.allowed() && chosen.len() < self.limits.max_batch {
-				chosen.push((at, 1));
-			}
-		}
-		if chosen.len() == self.limits.max_batch {
-			self.turn = chosen.last().map_or(0, |(at, _)| at + 1);
-		}
-		let mut left = if chosen.is_empty() {
-			PREFILL_ALONE
-		} else {
-			PREFILL_BESIDE
+		self.adopt();
+		let candidates: Vec<Candidate> = self
+			.running
+			.iter()
+			.map(|sequence| Candidate {
+				tenant: sequence.tenant,
+				adapter: sequence
+					.key
+					.zip(sequence.lease.as_ref().map(|lease| lease.bytes())),
+				stepped: sequence.stepped,
+				work: sequence.work(),
+			})
+			.collect();
+		let rows = candidates.iter().filter(|c| c.work == Work::Decode);
+		let rows = rows.count().min(self.limits.max_batch);
+		let prompts = candidates
+			.iter()
+			.filter(|c| matches!(c.work, Work::Prefill(_)));
+		let bounds = Bounds {
+			rows: self.limits.max_batch,
+			prefill: self.pace.prompt_tokens(rows, prompts.count()),
+			adapter_bytes: self.limits.step_adapter_bytes,
 		};
-		for (at, sequence) in self.running.iter().enumerate() {
-			if !sequence.prefilled() && sequence.allowed() && left > 0 {
-				let tokens = left.min(sequence.prompt.len() - sequence.computed);
-				left -= tokens;
-				chosen.push((at, tokens));
-			}
-		}
+		let mut chosen = self.planner.plan(&candidates, &bounds);
 		chosen.sort_by_key(|(at, _)| (self.running[*at].key, *at));
+		self.steps += 1;
 		chosen
 			.into_iter()
 			.map(|(at, tokens)| {
-				let sequence = &self.running[at];
-				let (tokens, logits) = if sequence.prefilled() {
-					(vec![sequence.last], true)
-				} else {
-					let end = sequence.computed + tokens;
-					let tokens = sequence.prompt[sequence.computed..end].to_vec();
-					(tokens, end == sequence.prompt.len())
-				};
+				let sequence = &mut self.running[at];
+				sequence.stepped = self.steps;
+				let end = sequence.computed + tokens;
 				let item = BatchItem {
 					sequence: sequence.id,
-					tokens,
+					tokens: sequence.tokens[sequence.computed..end].to_vec(),
 					position: sequence.computed,
 					adapter: sequence.lease.clone(),
-					logits,
+					logits: end == sequence.tokens.len(),
 				};
 				(at, item)
 			})
@@ -467,10 +729,13 @@ impl Scheduler {
 
 	fn step(&mut self, owners: &[usize], batch: &[BatchItem]) {
 		let mut logits = std::mem::take(&mut self.logits);
+		let begin = Instant::now();
 		// A bug in a kernel must cost this batch, not the worker.
 		let done = catch_unwind(AssertUnwindSafe(|| self.backend.step(batch, &mut logits)))
 			.unwrap_or_else(|_| Err(EngineError::Backend("a step ended unexpectedly".into())));
-		self.shared.steps.fetch_add(1, Ordering::Relaxed);
+		let took = begin.elapsed();
+		let counters = &self.shared.counters;
+		count(&counters.steps, 1);
 		let mut ended: Vec<(usize, Result<FinishReason, EngineError>)> = Vec::new();
 		match done {
 			Err(error) => {
@@ -479,11 +744,16 @@ impl Scheduler {
 			}
 			Ok(()) => {
 				let mut rows = logits.chunks_exact(self.limits.vocab_size);
+				let (mut decoded, mut read) = (0, 0);
 				for (at, item) in owners.iter().zip(batch) {
 					let sequence = &mut self.running[*at];
-					if !sequence.prefilled() {
-						let read = item.tokens.len() as u64;
-						self.shared.tokens_in.fetch_add(read, Ordering::Relaxed);
+					if sequence.prefilled() {
+						decoded += 1;
+					} else {
+						read += item.tokens.len();
+						count(&counters.tokens_in, item.tokens.len() as u64);
+						self.shared.usage().of(sequence.tenant).tokens_in +=
+							item.tokens.len() as u64;
 					}
 					sequence.computed += item.tokens.len();
 					if !item.logits {
@@ -495,12 +765,18 @@ impl Scheduler {
 						continue;
 					};
 					// Counted first: whoever reads the token may look at the counter next.
-					self.shared.tokens_out.fetch_add(1, Ordering::Relaxed);
+					count(&counters.tokens_out, 1);
+					self.shared.usage().of(sequence.tenant).tokens_out += 1;
+					self.fair.charge(&sequence.tenant, 0, 1);
 					match advance(sequence, row, &self.limits.eos) {
 						Ok(None) => {}
 						Ok(Some(reason)) => ended.push((*at, Ok(reason))),
 						Err(error) => ended.push((*at, Err(error))),
 					}
+				}
+				self.pace.observe(decoded, read, took);
+				for at in owners {
+					self.keep(*at);
 				}
 			}
 		}
@@ -511,12 +787,32 @@ impl Scheduler {
 			match outcome {
 				Ok(reason) => self.finish(sequence, reason),
 				Err(error) => {
+					count(&self.shared.counters.failed, 1);
 					send(&sequence.events, StreamEvent::Failed(error));
 					self.release(sequence);
 				}
 			}
 		}
 	}
+}
+
+/// Whether a request's prompt may begin with pages that another has computed.
+fn may_share(_: &Request) -> bool {
+	true
+}
+
+/// Counts prompt tokens whose KV a sequence found.
+fn found_cached(shared: &Shared, sequence: &mut Sequence, tokens: usize) {
+	if tokens == 0 {
+		return;
+	}
+	sequence.cached += tokens;
+	count(&shared.counters.tokens_in, tokens as u64);
+	count(&shared.counters.cached_tokens, tokens as u64);
+	let mut usage = shared.usage();
+	let stats = usage.of(sequence.tenant);
+	stats.tokens_in += tokens as u64;
+	stats.cached_tokens += tokens as u64;
 }
 
 /// A closed stream is noticed before the next step; nothing is lost by sending into it.
@@ -536,8 +832,7 @@ fn advance(
 		.sampler
 		.next(logits)
 		.ok_or_else(|| EngineError::Backend("the model gave no finite logit".into()))?;
-	sequence.last = id;
-	sequence.generated += 1;
+	sequence.tokens.push(id);
 	let ended = eos.contains(&id);
 	let piece = if ended {
 		String::new()
@@ -545,7 +840,7 @@ fn advance(
 		sequence.decode.push(id)?
 	};
 	let (mut text, mut stopped) = sequence.stop.push(&piece);
-	let full = sequence.generated >= sequence.max_tokens;
+	let full = sequence.generated() >= sequence.max_tokens;
 	if !stopped && (ended || full) {
 		let (rest, hit) = sequence.stop.push(&sequence.decode.finish()?);
 		text.push_str(&rest);

@@ -24,7 +24,9 @@ use crate::{
 };
 use codec::Encode;
 use futures::{stream::BoxStream, Stream, StreamExt};
-use openledger_engine::{Allowance, ChatMessage, FinishReason, Request, Sampling, StreamEvent};
+use openledger_engine::{
+	Allowance, ChatMessage, FinishReason, Request, Sampling, StreamEvent, Tenant,
+};
 use openledger_primitives::{voucher::acknowledge, AccountId, Balance, Hash, Rate};
 use openledger_proto::v1::{
 	generate_request::Frame as In, generate_response::Frame as Out, start, Accepted, Chunk, Due,
@@ -187,9 +189,11 @@ where
 	}
 
 	/// An answer that a channel pays.
-	async fn paid(&mut self, payee: &Payee, key: LaneKey, ready: Ready) -> Result<(), Refusal> {
+	async fn paid(&mut self, payee: &Payee, key: LaneKey, mut ready: Ready) -> Result<(), Refusal> {
 		let limit = self.worker.limits.streams_per_channel;
 		let (seat, lane) = payee.sit(key, limit).await?;
+		let channel = payee.channel(payee.block()?, key.channel).await?;
+		ready.request.tenant = Some(Tenant::of(&channel.payer));
 		// The index is needed when the answer has ended; better to find out now that it is broken.
 		if ready.model.adapter.is_some() {
 			payee.verify_index(&ready.model.name).await?;
@@ -594,6 +598,7 @@ pub fn name_of(reason: FinishReason) -> &'static str {
 		FinishReason::Stop => "stop",
 		FinishReason::Length => "length",
 		FinishReason::Cancelled => "cancelled",
+		FinishReason::Deadline => "deadline",
 	}
 }
 

@@ -101,6 +101,16 @@ pub enum Refusal {
 	/// Too many requests at once.
 	#[error("{0}; try again when an answer has ended")]
 	TooManyStreams(&'static str),
+	/// Too many requests wait for the engine.
+	#[error("{message}")]
+	Busy {
+		/// The engine's own stable code.
+		code: &'static str,
+		/// Its message.
+		message: String,
+		/// In how many seconds to try again.
+		retry_after: u64,
+	},
 	/// The client does not read what it asked for.
 	#[error("the client stopped reading")]
 	ClientGone,
@@ -168,7 +178,7 @@ pub enum Refusal {
 
 /// Codes of the engine's errors that come from too much at once.
 const LOAD: [&str; 5] = [
-	"queue-full",
+	"deadline",
 	"shutting-down",
 	"adapter-in-use",
 	"adapter-no-room-yet",
@@ -217,6 +227,7 @@ impl Refusal {
 			Self::Voucher(error) => error.code(),
 			Self::PaymentTimeout(_) => "payment-timeout",
 			Self::TooManyStreams(_) => "too-many-streams",
+			Self::Busy { code, .. } => code,
 			Self::ClientGone => "client-gone",
 			Self::ShuttingDown => "shutting-down",
 			Self::Engine { code, .. } => code,
@@ -261,6 +272,7 @@ impl Refusal {
 			Self::NotTheOperator => Blame::Caller,
 			Self::LaneBusy(_)
 			| Self::TooManyStreams(_)
+			| Self::Busy { .. }
 			| Self::StoreFull(_)
 			| Self::ClientGone
 			| Self::ShuttingDown => Blame::Load,
@@ -271,6 +283,15 @@ impl Refusal {
 			Self::Engine { .. } | Self::Attribution(_) | Self::Chain(_) | Self::Store(_) => {
 				Blame::Worker
 			}
+		}
+	}
+
+	/// In how many seconds to try again, where that makes sense: the header `Retry-After`.
+	pub fn retry_after(&self) -> Option<u64> {
+		match self {
+			Self::Busy { retry_after, .. } => Some(*retry_after),
+			Self::TooManyStreams(_) | Self::LaneBusy(_) => Some(1),
+			_ => None,
 		}
 	}
 
@@ -303,6 +324,9 @@ impl Refusal {
 			openledger_proto::ERROR_CODE,
 			tonic::metadata::MetadataValue::from_static(self.code()),
 		);
+		if let Some(seconds) = self.retry_after() {
+			status.metadata_mut().insert("retry-after", seconds.into());
+		}
 		status
 	}
 }

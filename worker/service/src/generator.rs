@@ -56,6 +56,13 @@ impl From<EngineError> for Refusal {
 				| EngineError::Model(ModelError::Template(_))
 				| EngineError::Adapter(AdapterError::Pinned(_))
 		);
+		if let Some(retry_after) = error.retry_after() {
+			return Self::Busy {
+				code: error.code(),
+				message: error.to_string(),
+				retry_after,
+			};
+		}
 		match error {
 			EngineError::PromptTooLong { prompt, limit } => Self::PromptTooLong { prompt, limit },
 			EngineError::ShuttingDown => Self::ShuttingDown,

@@ -51,7 +51,13 @@ impl IntoResponse for Refusal {
 	fn into_response(self) -> Response {
 		let status =
 			StatusCode::from_u16(self.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-		(status, Json(error_body(&self))).into_response()
+		let mut response = (status, Json(error_body(&self))).into_response();
+		if let Some(seconds) = self.retry_after() {
+			response
+				.headers_mut()
+				.insert(header::RETRY_AFTER, seconds.into());
+		}
+		response
 	}
 }
 

@@ -221,6 +221,9 @@ async fn load(settings: &Serve) -> Result<Engine> {
 		kv_budget: settings.kv_budget.saturating_mul(MIB),
 		adapter_budget: settings.adapter_budget.saturating_mul(MIB),
 		max_queue: settings.max_queue,
+		max_queue_per_tenant: settings.max_queue_per_tenant,
+		step_adapter_bytes: settings.step_adapter_budget.saturating_mul(MIB),
+		prefix_cache: !settings.no_prefix_cache,
 		threads: settings.threads,
 		store: settings.store.clone(),
 	};

@@ -153,7 +153,7 @@ pub struct Serve {
 		long,
 		value_name = "N",
 		env = "OPENLEDGER_MAX_STREAMS",
-		default_value_t = 512,
+		default_value_t = 2048,
 		help_heading = "Network"
 	)]
 	pub max_streams: usize,
@@ -220,10 +220,19 @@ pub struct Serve {
 		long,
 		value_name = "N",
 		env = "OPENLEDGER_MAX_QUEUE",
-		default_value_t = 256,
+		default_value_t = 1024,
 		help_heading = "Engine"
 	)]
 	pub max_queue: usize,
+	/// Most requests of one payer or API key that wait; 0 for no bound but --max-queue
+	#[arg(
+		long,
+		value_name = "N",
+		env = "OPENLEDGER_MAX_QUEUE_PER_TENANT",
+		default_value_t = 256,
+		help_heading = "Engine"
+	)]
+	pub max_queue_per_tenant: usize,
 	/// Most tokens of prompt and answer together; 0 for what the model was made for
 	#[arg(
 		long,
@@ -260,6 +269,18 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub adapter_budget: usize,
+	/// Most memory of distinct adapters in one step, in MiB; those beyond take turns. 0 for no bound
+	#[arg(
+		long,
+		value_name = "MIB",
+		env = "OPENLEDGER_STEP_ADAPTER_BUDGET",
+		default_value_t = 0,
+		help_heading = "Engine"
+	)]
+	pub step_adapter_budget: usize,
+	/// Compute every prompt whole, also where an earlier one of the same payer or API key began alike
+	#[arg(long, env = "OPENLEDGER_NO_PREFIX_CACHE", help_heading = "Engine")]
+	pub no_prefix_cache: bool,
 	/// Memory for attribution indexes, in MiB; a file over a sixth of it is refused
 	#[arg(
 		long,

@@ -698,7 +698,11 @@ impl Generator for Script {
 
 	fn submit(&self, request: Request) -> Result<BoxStream<'static, StreamEvent>, Refusal> {
 		if self.full {
-			return Err(EngineError::QueueFull(1).into());
+			return Err(EngineError::QueueFull {
+				waiting: 1,
+				retry_after: Duration::from_secs(7),
+			}
+			.into());
 		}
 		let (fails_at, stops_at) = (self.fails_at, self.stops_at);
 		let prompt_tokens = request.prompt.len() as u32;
@@ -722,7 +726,9 @@ impl Generator for Script {
 				} else {
 					continue;
 				};
-				yield StreamEvent::Finished { reason, prompt_tokens, completion_tokens: out };
+				yield StreamEvent::Finished {
+					reason, prompt_tokens, completion_tokens: out, cached_tokens: 0,
+				};
 				return;
 			}
 		};

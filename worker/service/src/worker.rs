@@ -199,7 +199,7 @@ impl Worker {
 				sampling: wanted.sampling,
 				max_tokens: room.min(usize::try_from(max_tokens).unwrap_or(usize::MAX)),
 				stop: wanted.stop,
-				allowance: None,
+				..Request::default()
 			},
 			model,
 		})

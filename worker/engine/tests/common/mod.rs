@@ -1,6 +1,8 @@
 //! The demo model, and adapters made from a seed.
 #![allow(dead_code)]
 
+pub mod small;
+
 use std::{
 	collections::BTreeMap,
 	path::{Path, PathBuf},

@@ -1,0 +1,400 @@
+//! What one step computes: which sequences get a row, whose prompt is read on, which adapters take part.
+//!
+//! Everything here is pure, so that the promises can be tested without a model:
+//! - A sequence that has to sit out a step grows older, and the oldest takes part in every step; so neither the
+//!   bound on rows nor the one on adapter bytes starves anybody.
+//! - Prompts are read in turns, one tenant after the other, so a tenant with many or long prompts does not keep
+//!   another's from being read.
+//! - How many prompt tokens a step takes along follows from what they were measured to cost ([`Pace`]).
+
+use std::{
+	collections::{BTreeMap, HashMap, HashSet},
+	time::Duration,
+};
+
+use crate::{store::AdapterKey, tenant::Tenant};
+
+/// What a sequence needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+	/// A row for its next token.
+	Decode,
+	/// To read on: this many prompt tokens are left.
+	Prefill(usize),
+	/// Nothing until it is paid.
+	Stalled,
+}
+
+/// A running sequence as the plan sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+	pub tenant: Tenant,
+	/// Its adapter and the bytes that takes; `None` for the base model.
+	pub adapter: Option<(AdapterKey, usize)>,
+	/// The step it took part in last; that of its admission before.
+	pub stepped: u64,
+	pub work: Work,
+}
+
+/// Bounds of a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+	/// Sequences that decode.
+	pub rows: usize,
+	/// Prompt tokens.
+	pub prefill: usize,
+	/// Bytes of distinct adapters; one adapter takes part whatever it weighs.
+	pub adapter_bytes: usize,
+}
+
+/// Plans steps. Between them it remembers only whose prompt was read when.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+	read: HashMap<Tenant, u64>,
+	clock: u64,
+}
+
+impl Planner {
+	/// The indices of the candidates that take part and the tokens each computes, in the order of the indices.
+	pub fn plan(&mut self, candidates: &[Candidate], bounds: &Bounds) -> Vec<(usize, usize)> {
+		let mut wishes: Vec<(usize, usize)> = candidates
+			.iter()
+			.enumerate()
+			.filter(|(_, candidate)| candidate.work == Work::Decode)
+			.map(|(at, _)| (at, 1))
+			.collect();
+		wishes.extend(self.prefill(candidates, bounds.prefill));
+		wishes.sort_by_key(|(at, _)| (candidates[*at].stepped, *at));
+
+		let mut adapters: HashSet<AdapterKey> = HashSet::new();
+		let (mut bytes, mut rows) = (0usize, 0);
+		wishes.retain(|(at, _)| {
+			let candidate = &candidates[*at];
+			let decodes = candidate.work == Work::Decode;
+			if decodes && rows >= bounds.rows {
+				return false;
+			}
+			if let Some((key, needed)) = candidate.adapter {
+				if !adapters.contains(&key) {
+					let sum = bytes.saturating_add(needed);
+					if !adapters.is_empty() && sum > bounds.adapter_bytes {
+						return false;
+					}
+					adapters.insert(key);
+					bytes = sum;
+				}
+			}
+			rows += usize::from(decodes);
+			true
+		});
+
+		for (at, _) in &wishes {
+			if matches!(candidates[*at].work, Work::Prefill(_)) {
+				self.clock += 1;
+				self.read.insert(candidates[*at].tenant, self.clock);
+			}
+		}
+		wishes.sort_unstable();
+		wishes
+	}
+
+	/// Prompts to read on, whose tenant's turn is longest ago first, at most `left` tokens.
+	fn prefill(&mut self, candidates: &[Candidate], mut left: usize) -> Vec<(usize, usize)> {
+		// Tenant → its prompts in order of admission.
+		let mut prompts: BTreeMap<Tenant, Vec<(usize, usize)>> = BTreeMap::new();
+		for (at, candidate) in candidates.iter().enumerate().rev() {
+			if let Work::Prefill(tokens) = candidate.work {
+				prompts
+					.entry(candidate.tenant)
+					.or_default()
+					.push((at, tokens));
+			}
+		}
+		self.read.retain(|tenant, _| prompts.contains_key(tenant));
+		let mut turns: Vec<(u64, usize, Tenant)> = prompts
+			.iter()
+			.filter_map(|(tenant, list)| {
+				let last = self.read.get(tenant).copied().unwrap_or(0);
+				Some((last, list.last()?.0, *tenant))
+			})
+			.collect();
+		turns.sort_unstable();
+		let mut chosen = Vec::new();
+		while left > 0 {
+			let before = chosen.len();
+			for (_, _, tenant) in &turns {
+				let next = prompts.get_mut(tenant).and_then(Vec::pop);
+				if let Some((at, tokens)) = next.filter(|_| left > 0) {
+					let tokens = tokens.min(left);
+					left -= tokens;
+					chosen.push((at, tokens));
+				}
+			}
+			if chosen.len() == before {
+				break;
+			}
+		}
+		chosen
+	}
+}
+
+/// Most prompt tokens of a step, when nobody waits for the next token of an answer.
+const MOST: usize = 256;
+/// Fewest: so few rows cost little more than the base weights they stream anyway.
+const FEWEST: usize = 16;
+/// Prompt tokens beside answers before anything was measured.
+const UNMEASURED: usize = 64;
+/// Weight of the newest measurement.
+const NEWEST: f64 = 0.2;
+/// What a step may be longer for prompts, as a part of a step without: when few wait to be read, and when many do.
+const LONGER: (f64, f64) = (0.5, 4.0);
+
+/// How many prompt tokens a step takes along.
+///
+/// Prompts make a step longer, and all running answers wait for it. With few newcomers beside many answers, a
+/// step grows by half at most. The more newcomers wait for their first token compared to answers that wait for
+/// their next, the longer it may be, up to five times.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+	/// Seconds of a step without prompts.
+	plain: Option<f64>,
+	/// Seconds that a prompt token adds.
+	token: Option<f64>,
+}
+
+impl Pace {
+	/// Learns from a step.
+	pub fn observe(&mut self, rows: usize, prompt_tokens: usize, took: Duration) {
+		let took = took.as_secs_f64();
+		let learn = |known: &mut Option<f64>, new: f64| {
+			*known = Some(known.map_or(new, |old| old + NEWEST * (new - old)));
+		};
+		match (rows, prompt_tokens) {
+			(_, 0) => learn(&mut self.plain, took),
+			(0, tokens) if self.token.is_none() => self.token = Some(took / tokens as f64),
+			(0, _) => {}
+			(_, tokens) => {
+				// Fewer say more about the weights than about themselves.
+				if let (Some(plain), true) = (self.plain, tokens >= FEWEST) {
+					learn(&mut self.token, (took - plain).max(0.0) / tokens as f64);
+				}
+			}
+		}
+	}
+
+	/// Most prompt tokens of the next step, when `rows` sequences decode and `prompts` are to be read.
+	pub fn prompt_tokens(&self, rows: usize, prompts: usize) -> usize {
+		if rows == 0 {
+			return MOST;
+		}
+		let (Some(plain), Some(token)) = (self.plain, self.token) else {
+			return UNMEASURED;
+		};
+		let longer = (prompts as f64 / rows as f64).clamp(LONGER.0, LONGER.1);
+		let tokens = (plain * longer / token.max(1e-9)) as usize;
+		// Whole tiles of rows.
+		(tokens / FEWEST * FEWEST).clamp(FEWEST, MOST)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use rand::{Rng, SeedableRng};
+	use rand_chacha::ChaCha8Rng;
+
+	use super::*;
+
+	fn adapter(i: u8) -> AdapterKey {
+		AdapterKey {
+			weights: [i; 32],
+			config: [0; 32],
+		}
+	}
+
+	fn candidate(tenant: u8, work: Work) -> Candidate {
+		Candidate {
+			tenant: Tenant::of([tenant]),
+			adapter: None,
+			stepped: 0,
+			work,
+		}
+	}
+
+	const OPEN: Bounds = Bounds {
+		rows: 100,
+		prefill: 64,
+		adapter_bytes: usize::MAX,
+	};
+
+	#[test]
+	fn every_sequence_should_take_part_within_a_bounded_number_of_steps_whatever_the_bounds() {
+		for seed in 0..40 {
+			let mut rng = ChaCha8Rng::seed_from_u64(seed);
+			let count = rng.random_range(1..30usize);
+			let distinct = rng.random_range(1..10u8);
+			let sizes: Vec<usize> = (0..distinct).map(|_| rng.random_range(1..50)).collect();
+			let mut candidates: Vec<Candidate> = (0..count)
+				.map(|_| {
+					let work = match rng.random_range(0..4) {
+						0 => Work::Prefill(rng.random_range(1..200)),
+						_ => Work::Decode,
+					};
+					let which = rng.random_range(0..=distinct);
+					Candidate {
+						adapter: (which < distinct)
+							.then(|| (adapter(which), sizes[usize::from(which)])),
+						..candidate(rng.random_range(0..4), work)
+					}
+				})
+				.collect();
+			let bounds = Bounds {
+				rows: rng.random_range(1..10),
+				prefill: rng.random_range(1..50),
+				adapter_bytes: rng.random_range(1..100),
+			};
+			let mut planner = Planner::default();
+			let mut waited = vec![0usize; count];
+			for step in 1..600u64 {
+				let plan = planner.plan(&candidates, &bounds);
+				assert!(!plan.is_empty());
+				let mut adapters: Vec<_> = plan
+					.iter()
+					.filter_map(|(at, _)| candidates[*at].adapter)
+					.collect();
+				adapters.sort_unstable();
+				adapters.dedup();
+				let bytes: usize = adapters.iter().map(|(_, bytes)| bytes).sum();
+				assert!(bytes <= bounds.adapter_bytes || adapters.len() == 1);
+				let decodes = |at: &usize| candidates[*at].work == Work::Decode;
+				assert!(plan.iter().filter(|(at, _)| decodes(at)).count() <= bounds.rows);
+				let read = plan.iter().filter(|(at, _)| !decodes(at)).map(|(_, n)| n);
+				assert!(read.sum::<usize>() <= bounds.prefill);
+				waited.iter_mut().for_each(|w| *w += 1);
+				for (at, tokens) in plan {
+					waited[at] = 0;
+					candidates[at].stepped = step;
+					if let Work::Prefill(left) = &mut candidates[at].work {
+						// Prompts go on for ever here: the next one follows.
+						assert!(tokens <= *left);
+						*left -= tokens;
+						if *left == 0 {
+							*left = 150;
+						}
+					}
+				}
+				for (at, waited) in waited.iter().enumerate() {
+					// A tenant's prompts are read one after the other, so only the first is promised a turn;
+					// four tenants take turns, and each may have to become the oldest first.
+					let first = candidates.iter().position(|c| {
+						matches!(c.work, Work::Prefill(_)) && c.tenant == candidates[at].tenant
+					});
+					if candidates[at].work == Work::Decode || first == Some(at) {
+						assert!(
+							*waited <= 5 * count,
+							"{at} waited {waited} steps, seed {seed}"
+						);
+					}
+				}
+			}
+		}
+	}
+
+	#[test]
+	fn a_short_prompt_should_not_wait_for_another_tenants_long_ones() {
+		let mut planner = Planner::default();
+		let mut candidates = vec![candidate(0, Work::Prefill(4_000)); 20];
+		for _ in 0..5 {
+			assert_eq!(planner.plan(&candidates, &OPEN), [(0, 64)]);
+		}
+		candidates.push(candidate(1, Work::Prefill(100)));
+		assert_eq!(planner.plan(&candidates, &OPEN), [(20, 64)]);
+		candidates[20].work = Work::Prefill(36);
+		assert_eq!(planner.plan(&candidates, &OPEN), [(0, 64)]);
+		assert_eq!(planner.plan(&candidates, &OPEN), [(0, 28), (20, 36)]);
+	}
+
+	#[test]
+	fn rows_should_take_turns_when_there_are_more_than_fit() {
+		let mut planner = Planner::default();
+		let mut candidates = vec![candidate(0, Work::Decode); 5];
+		let bounds = Bounds { rows: 2, ..OPEN };
+		let mut turns = Vec::new();
+		for step in 1..=5u64 {
+			let plan = planner.plan(&candidates, &bounds);
+			for (at, _) in &plan {
+				candidates[*at].stepped = step;
+			}
+			turns.push(plan.iter().map(|(at, _)| *at).collect::<Vec<_>>());
+		}
+		assert_eq!(turns, [[0, 1], [2, 3], [0, 4], [1, 2], [0, 3]]);
+	}
+
+	#[test]
+	fn rows_of_an_adapter_that_takes_part_should_ride_along() {
+		let mut planner = Planner::default();
+		let with = |which: u8, stepped: u64| Candidate {
+			adapter: Some((adapter(which), 60)),
+			stepped,
+			..candidate(0, Work::Decode)
+		};
+		let candidates = [
+			with(1, 5),
+			with(2, 3),
+			with(1, 9),
+			candidate(0, Work::Decode),
+		];
+		let bounds = Bounds {
+			adapter_bytes: 100,
+			..OPEN
+		};
+		assert_eq!(planner.plan(&candidates, &bounds), [(1, 1), (3, 1)]);
+		let candidates = [with(1, 5), with(2, 6), with(1, 9)];
+		assert_eq!(planner.plan(&candidates, &bounds), [(0, 1), (2, 1)]);
+	}
+
+	#[test]
+	fn stalled_sequences_should_not_take_part() {
+		let mut planner = Planner::default();
+		let candidates = [candidate(0, Work::Stalled), candidate(0, Work::Decode)];
+		assert_eq!(planner.plan(&candidates, &OPEN), [(1, 1)]);
+		assert!(planner.plan(&candidates[..1], &OPEN).is_empty());
+	}
+
+	/// A machine whose step takes `plain` and `token` more per prompt token, until the pace has settled.
+	fn settled(plain: f64, token: f64, rows: usize, prompts: usize) -> (usize, f64) {
+		let mut pace = Pace::default();
+		let mut step = |rows: usize, tokens: usize| {
+			let took = plain + token * tokens as f64;
+			pace.observe(rows, tokens, Duration::from_secs_f64(took));
+			pace.prompt_tokens(rows, prompts)
+		};
+		step(0, 256);
+		step(rows, 0);
+		let mut tokens = UNMEASURED;
+		for _ in 0..40 {
+			tokens = step(rows, tokens);
+		}
+		(tokens, (plain + token * tokens as f64) / plain)
+	}
+
+	#[test]
+	fn a_few_newcomers_should_make_steps_half_as_long_again_at_most() {
+		for (plain, token) in [(0.050, 0.0005), (0.010, 0.0001), (0.004, 0.00001)] {
+			let (tokens, gap) = settled(plain, token, 16, 2);
+			assert!(gap <= 1.51, "{tokens} tokens make the gap {gap}");
+			assert!(tokens > FEWEST, "{tokens}");
+		}
+		// Where even the fewest take longer than that, they are read all the same.
+		assert_eq!(settled(0.010, 0.002, 16, 2).0, FEWEST);
+	}
+
+	#[test]
+	fn many_newcomers_should_be_read_faster_but_within_bounds() {
+		let (few, _) = settled(0.050, 0.0005, 16, 2);
+		let (many, gap) = settled(0.050, 0.0005, 2, 6);
+		assert!(many > 2 * few && gap <= 5.01, "{few} {many} {gap}");
+		assert_eq!(settled(0.050, 0.00001, 1, 100).0, MOST);
+		assert_eq!(Pace::default().prompt_tokens(0, 1), MOST);
+		assert_eq!(Pace::default().prompt_tokens(4, 1), UNMEASURED);
+	}
+}
