@@ -13,6 +13,7 @@
 //! Design:
 //! - [`weights`] and [`config`] make GGUF and Hugging Face folders look alike; [`adapter`] refuses by name what it
 //!   would have to ignore.
+//! - [`set`] is several adapters for one request, unmerged; [`source`] is where adapters come from besides the disk.
 //! - [`backend::Backend`] is the seam to the arithmetic (a batch in, logits out); [`cpu`] implements it.
 //! - The scheduler thread owns all sequences; handles talk to it by a queue and are never blocked by a step.
 //! - A row's result does not depend on its batch mates, so a seed and a prompt always give the same text.
@@ -21,17 +22,22 @@ pub mod adapter;
 pub mod backend;
 pub mod config;
 pub mod cpu;
+pub mod dora;
 pub mod error;
 pub mod request;
 pub mod sampling;
+pub mod set;
+pub mod source;
 pub mod store;
 pub mod tokenizer;
 pub mod weights;
 
 mod cache;
 mod engine;
+mod family;
 mod gguf;
 mod scheduler;
+mod updates;
 
 pub use adapter::{AdapterConfig, LoraWeights};
 pub use cache::CacheStats;
@@ -40,7 +46,9 @@ pub use engine::{Engine, EngineConfig, EngineStats};
 pub use error::{AdapterError, EngineError, ModelError};
 pub use request::{Allowance, Completion, FinishReason, Request, StreamEvent, TokenStream};
 pub use sampling::Sampling;
-pub use store::{AdapterFiles, AdapterKey, AdapterStore};
+pub use set::AdapterSet;
+pub use source::ObjectSource;
+pub use store::{AdapterFiles, AdapterKey, AdapterSource, AdapterStore};
 pub use tokenizer::{ChatMessage, DecodeStream, Tokenizer};
 pub use weights::{load_model, LoadedModel, ModelWeights, Tensor};
 
