@@ -1,7 +1,7 @@
 //! Greedy answers and the logits behind them, for comparing with other implementations:
-//! `cargo run --release --example logits -p openledger-engine <model> <adapter folder|-> <tokens> <out folder> <prompt>…`
+//! `cargo run --example logits -p openledger-engine <model> <adapter folder|-> <tokens> <out folder> <prompt>…`
 //!
-//! Writes `<out>/answers.json` and `<out>/<n>.f32`: for prompt `n`, one row of logits (little-endian f32, as many as
+//! With `PAST_END=1` in the environment an answer goes on after its end token. Writes `<out>/answers.json` and `<out>/<n>.f32`: for prompt `n`, one row of logits (little-endian f32, as many as
 //! the vocabulary) for each generated token.
 
 use std::{error::Error, io::Write, path::Path, sync::Arc};
@@ -12,14 +12,21 @@ use openledger_engine::{
 	*,
 };
 
-fn adapter(folder: &str, base: &ModelConfig) -> Result<Option<Arc<LoraWeights>>, Box<dyn Error>> {
+fn adapter(
+	folder: &str,
+	base: &ModelConfig,
+	backend: &CpuBackend,
+) -> Result<Option<Arc<LoraWeights>>, Box<dyn Error>> {
 	if folder == "-" {
 		return Ok(None);
 	}
 	let folder = Path::new(folder);
 	let config = AdapterConfig::parse(&std::fs::read(folder.join(store::CONFIG_FILE))?)?;
 	let weights = std::fs::read(folder.join(store::WEIGHTS_FILE))?;
-	Ok(Some(Arc::new(LoraWeights::parse(&config, &weights, base)?)))
+	let rows = backend.base_rows();
+	Ok(Some(Arc::new(LoraWeights::load(
+		&config, &weights, base, &*rows,
+	)?)))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -33,8 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 	let out = Path::new(out);
 	std::fs::create_dir_all(out)?;
 	let model = load_model(Path::new(path))?;
-	let lora = adapter(folder, &model.config)?;
 	let mut backend = CpuBackend::new(&model.config, model.weights, 1024, 2)?;
+	let lora = adapter(folder, &model.config, &backend)?;
+	let past_end = std::env::var_os("PAST_END").is_some_and(|set| set == "1");
 	let mut answers = Vec::new();
 	for (number, content) in prompts.iter().enumerate() {
 		let message = ChatMessage {
@@ -68,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 				.ok_or("no logits")?;
 			let best = u32::try_from(best)?;
 			written.push(best);
-			if model.config.eos.contains(&best) {
+			if model.config.eos.contains(&best) && !past_end {
 				break;
 			}
 			tokens = vec![best];

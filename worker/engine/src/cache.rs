@@ -1,15 +1,23 @@
-//! Adapters in memory: loaded just in time by one background thread, within a byte budget.
+//! Adapters in memory: loaded just in time by background threads, within a byte budget.
 //!
 //! Terms: a request *wants* its adapter from when it is queued until it takes a lease; a lease is a clone of the
-//! `Arc`; a *pin* is the operator's wish to keep it. Neither wanted nor leased nor pinned adapters are evicted, others
-//! go least recently used first. A load that finds no room waits until leases end; it never makes the scheduler wait.
-//! Pins do not end by themselves, so what does not fit beside them is refused at once. Besides the budget, at most one
-//! adapter file is in memory while it is read.
+//! `Arc`; a *pin* is the operator's wish to keep it; a *hint* is a load ahead of any request. A *set* is several
+//! adapters at once: it wants and leases each of its members.
+//!
+//! Neither wanted nor leased nor pinned adapters are evicted. Among the others the victim is chosen by GreedyDual-Size
+//! (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", USITS 1997): an adapter's value is the cost of loading a
+//! byte of it plus the value of the last victim when it was used last, and the least value goes first. Costs are
+//! rounded to powers of four of the mean, so that equally dear adapters go least recently used first.
+//!
+//! Loads that a request waits for come before hints. One that finds no room is set aside until leases end, and others
+//! go on; after some patience nobody may pass it any more. Nothing here makes the scheduler wait. Pins do not end by
+//! themselves, so what does not fit beside them is refused at once. Besides the budget, at most one adapter file per
+//! loading thread is in memory while it is read.
 
 use std::{
-	collections::{HashMap, VecDeque},
+	collections::HashMap,
 	panic::{catch_unwind, AssertUnwindSafe},
-	sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
 	thread::JoinHandle,
 	time::{Duration, Instant},
 };
@@ -17,24 +25,57 @@ use std::{
 use crate::{
 	adapter::{AdapterConfig, LoraWeights},
 	config::ModelConfig,
+	dora::BaseRows,
 	error::AdapterError,
+	set::AdapterSet,
 	store::{AdapterKey, AdapterStore},
 };
 
-/// How often a load without room looks again by itself; normally it is told.
+/// How often loads without room look again by themselves; normally they are told.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// How long a load without room lets later ones pass.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a set waits for room for all its members: sets that hold one member each could wait for each other.
+const SET_WAIT: Duration = Duration::from_secs(30);
+
+/// How much less urgent than a step the loading threads are to the operating system, of 19.
+const NICENESS: i32 = 10;
+
 enum Slot {
-	Loading { preload: bool },
+	Loading { hint: bool },
 	Ready(Arc<LoraWeights>),
 	Failed(AdapterError),
+	Set(SetSlot),
+}
+
+struct SetSlot {
+	set: Arc<AdapterSet>,
+	/// The lease, while anybody has one: rows that share it are computed together.
+	lease: Weak<LoraWeights>,
+	/// When somebody began to want it.
+	since: Instant,
 }
 
 struct Entry {
 	slot: Slot,
 	wanted: usize,
 	pinned: bool,
+	/// When it was used last, by the cache's clock.
 	used: u64,
+	/// What a byte of it costs to load, relative to the mean.
+	cost: f64,
+	/// Its value to the policy.
+	value: f64,
+}
+
+/// A load that nobody does yet.
+struct Pending {
+	key: AdapterKey,
+	/// Its bytes, once a try has found no room for them.
+	needed: Option<usize>,
+	since: Instant,
 }
 
 /// Counters of the cache since its start.
@@ -65,11 +106,17 @@ pub struct CacheStats {
 #[derive(Default)]
 struct State {
 	entries: HashMap<AdapterKey, Entry>,
-	queue: VecDeque<AdapterKey>,
+	/// Sets that requests hold.
+	sets: HashMap<AdapterKey, Weak<AdapterSet>>,
+	/// In the order they were asked for.
+	queue: Vec<Pending>,
 	clock: u64,
+	/// Value of the last victim.
+	inflation: f64,
 	stop: bool,
 	stats: CacheStats,
 	load_time: Duration,
+	loaded_bytes: u64,
 }
 
 struct Shared {
@@ -77,6 +124,7 @@ struct Shared {
 	changed: Condvar,
 	store: AdapterStore,
 	base: ModelConfig,
+	rows: Arc<dyn BaseRows>,
 	budget: usize,
 	ready: Box<dyn Fn() + Send + Sync>,
 }
@@ -85,9 +133,33 @@ impl Shared {
 	fn lock(&self) -> MutexGuard<'_, State> {
 		self.state.lock().unwrap_or_else(PoisonError::into_inner)
 	}
+
+	fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+		self.changed
+			.wait(state)
+			.unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn wait_for<'a>(&self, state: MutexGuard<'a, State>, time: Duration) -> MutexGuard<'a, State> {
+		self.changed
+			.wait_timeout(state, time)
+			.unwrap_or_else(PoisonError::into_inner)
+			.0
+	}
 }
 
 impl Entry {
+	fn new(slot: Slot, used: u64) -> Self {
+		Self {
+			slot,
+			wanted: 0,
+			pinned: false,
+			used,
+			cost: 1.0,
+			value: 0.0,
+		}
+	}
+
 	/// Whether it is in memory and nobody wants or leases it.
 	fn is_idle(&self) -> bool {
 		// Leases are cloned from leases, or from here under the lock, so a count of one stays one.
@@ -95,29 +167,39 @@ impl Entry {
 	}
 }
 
+/// What a byte costs relative to the mean, rounded to a power of four between 1/16 and 16.
+fn relative_cost(time: f64, bytes: f64, mean: f64) -> f64 {
+	let ratio = time / bytes.max(1.0) / mean;
+	if !ratio.is_finite() || ratio <= 0.0 {
+		return 1.0;
+	}
+	4f64.powf((ratio.log2() / 2.0).round().clamp(-2.0, 2.0))
+}
+
 impl State {
 	/// Evicts until `needed` bytes are free and reserves them; `false` (and nothing evicted) when leases forbid.
 	fn reserve(&mut self, needed: usize, budget: usize) -> bool {
-		let mut idle: Vec<(u64, AdapterKey, usize)> = self
+		let mut idle: Vec<(f64, u64, AdapterKey, usize)> = self
 			.entries
 			.iter()
 			.filter_map(|(key, entry)| match &entry.slot {
 				Slot::Ready(weights) if !entry.pinned && entry.is_idle() => {
-					Some((entry.used, *key, weights.bytes()))
+					Some((entry.value, entry.used, *key, weights.bytes()))
 				}
 				_ => None,
 			})
 			.collect();
-		let evictable: usize = idle.iter().map(|(_, _, bytes)| bytes).sum();
+		let evictable: usize = idle.iter().map(|(_, _, _, bytes)| bytes).sum();
 		if self.stats.bytes - evictable + needed > budget {
 			return false;
 		}
-		idle.sort_unstable();
-		for (_, key, bytes) in idle {
+		idle.sort_unstable_by(|a, b| (a.0.total_cmp(&b.0)).then(a.1.cmp(&b.1)));
+		for (value, _, key, bytes) in idle {
 			if self.stats.bytes + needed <= budget {
 				break;
 			}
 			self.drop_ready(&key, bytes);
+			self.inflation = self.inflation.max(value);
 			self.stats.evictions += 1;
 		}
 		self.stats.bytes += needed;
@@ -163,12 +245,110 @@ impl State {
 		Ok(())
 	}
 
-	/// Whether anybody still waits for this load.
-	fn needed(&self, key: &AdapterKey) -> bool {
-		!self.stop
-			&& self.entries.get(key).is_some_and(|entry| {
-				entry.wanted > 0 || matches!(entry.slot, Slot::Loading { preload: true })
-			})
+	fn is_wanted(&self, key: &AdapterKey) -> bool {
+		self.entries.get(key).is_some_and(|entry| entry.wanted > 0)
+	}
+
+	fn want(&mut self, key: &AdapterKey) {
+		self.clock += 1;
+		let (clock, inflation) = (self.clock, self.inflation);
+		if let Some(entry) = self.entries.get_mut(key) {
+			entry.wanted += 1;
+			entry.used = clock;
+			entry.value = inflation + entry.cost;
+			if matches!(entry.slot, Slot::Ready(_)) {
+				self.stats.hits += 1;
+			} else {
+				self.stats.misses += 1;
+			}
+			return;
+		}
+		let mut entry = Entry::new(Slot::Loading { hint: false }, clock);
+		entry.wanted = 1;
+		self.entries.insert(*key, entry);
+		self.stats.misses += 1;
+		self.enqueue(*key, None, Instant::now());
+	}
+
+	fn unwant(&mut self, key: &AdapterKey) {
+		if let Some(entry) = self.entries.get_mut(key) {
+			entry.wanted = entry.wanted.saturating_sub(1);
+			if entry.wanted == 0 && matches!(entry.slot, Slot::Failed(_)) {
+				self.entries.remove(key);
+			}
+		}
+	}
+
+	fn enqueue(&mut self, key: AdapterKey, needed: Option<usize>, since: Instant) {
+		let at = self.queue.partition_point(|other| other.since <= since);
+		self.queue.insert(at, Pending { key, needed, since });
+	}
+
+	/// Whether a load that asked at `since` must leave room to an earlier one.
+	fn must_yield(&self, since: Instant) -> bool {
+		self.queue.iter().any(|other| {
+			other.needed.is_some()
+				&& other.since < since
+				&& other.since.elapsed() > PATIENCE
+				&& self.is_wanted(&other.key)
+		})
+	}
+
+	/// The next load that can be done now, with its room reserved if its size is known.
+	fn next(&mut self, budget: usize) -> Option<Pending> {
+		let mut gone = Vec::new();
+		self.queue.retain(|pending| {
+			let wanted = self.entries.get(&pending.key).is_some_and(|entry| {
+				entry.wanted > 0 || matches!(entry.slot, Slot::Loading { hint: true })
+			});
+			if !wanted {
+				gone.push(pending.key);
+			}
+			wanted
+		});
+		for key in gone {
+			self.entries.remove(&key);
+		}
+		let mut at = None;
+		for index in 0..self.queue.len() {
+			let pending = &self.queue[index];
+			if !self.is_wanted(&pending.key) {
+				continue;
+			}
+			let (needed, since) = (pending.needed, pending.since);
+			match needed {
+				None => at = Some(index),
+				Some(needed) => {
+					if self.beside_pins(needed, budget).is_err() {
+						// Pins came meanwhile; loading it again says so.
+						let mut pending = self.queue.remove(index);
+						pending.needed = None;
+						return Some(pending);
+					}
+					if !self.must_yield(since) && self.reserve(needed, budget) {
+						return Some(self.queue.remove(index));
+					}
+					continue;
+				}
+			}
+			break;
+		}
+		// A hint is looked at when nobody waits for anything that could be done.
+		let at = at.or_else(|| {
+			self.queue
+				.iter()
+				.position(|pending| !self.is_wanted(&pending.key))
+		});
+		at.map(|index| self.queue.remove(index))
+	}
+
+	/// Forgets sets that nobody wants or leases any more.
+	fn prune_sets(&mut self) {
+		self.entries.retain(|_, entry| match &entry.slot {
+			Slot::Set(slot) => entry.wanted > 0 || slot.lease.strong_count() > 0,
+			_ => true,
+		});
+		self.sets.retain(|_, set| set.strong_count() > 0);
 	}
 }
 
@@ -181,14 +361,15 @@ pub(crate) enum Availability {
 
 pub(crate) struct Cache {
 	shared: Arc<Shared>,
-	thread: Mutex<Option<JoinHandle<()>>>,
+	threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Cache {
-	/// Starts the loading thread. `ready` is called whenever a load ended.
+	/// Starts the loading threads. `ready` is called whenever a load ended.
 	pub fn start(
 		store: AdapterStore,
 		base: ModelConfig,
+		rows: Arc<dyn BaseRows>,
 		budget: usize,
 		ready: Box<dyn Fn() + Send + Sync>,
 	) -> std::io::Result<Self> {
@@ -197,50 +378,74 @@ impl Cache {
 			changed: Condvar::new(),
 			store,
 			base,
+			rows,
 			budget,
 			ready,
 		});
-		let worker = Arc::clone(&shared);
-		let thread = std::thread::Builder::new()
-			.name("adapter-loader".into())
-			.spawn(move || while load_next(&worker) {})?;
-		Ok(Self {
+		// Two at least, so that one that waits for a far store does not hold up the others.
+		let count = std::thread::available_parallelism().map_or(2, |n| (n.get() / 2).clamp(2, 4));
+		let cache = Self {
 			shared,
-			thread: Mutex::new(Some(thread)),
-		})
+			threads: Mutex::default(),
+		};
+		for number in 0..count {
+			let worker = Arc::clone(&cache.shared);
+			let thread = std::thread::Builder::new()
+				.name(format!("adapters-{number}"))
+				.spawn(move || {
+					be_nice();
+					while load_next(&worker) {}
+				})?;
+			cache
+				.threads
+				.lock()
+				.unwrap_or_else(PoisonError::into_inner)
+				.push(thread);
+		}
+		Ok(cache)
+	}
+
+	/// Makes a set known, as long as somebody holds it: its key can then be wanted like an adapter's.
+	pub fn define(&self, set: &Arc<AdapterSet>) {
+		let mut state = self.shared.lock();
+		state.prune_sets();
+		state.sets.insert(set.key(), Arc::downgrade(set));
 	}
 
 	/// Begins to want an adapter; every call is followed by one [`Self::take`] or [`Self::unwant`].
 	pub fn want(&self, key: &AdapterKey) {
 		let mut state = self.shared.lock();
-		state.clock += 1;
-		let clock = state.clock;
-		match state.entries.get_mut(key) {
-			Some(entry) => {
+		let known = match state.entries.get(key) {
+			Some(entry) => match &entry.slot {
+				Slot::Set(slot) => Some(Arc::clone(&slot.set)),
+				_ => None,
+			},
+			None => state.sets.get(key).and_then(Weak::upgrade),
+		};
+		match known {
+			None => state.want(key),
+			Some(set) => {
+				state.clock += 1;
+				let clock = state.clock;
+				let entry = state.entries.entry(*key).or_insert_with(|| {
+					let slot = SetSlot {
+						set: Arc::clone(&set),
+						lease: Weak::new(),
+						since: Instant::now(),
+					};
+					Entry::new(Slot::Set(slot), clock)
+				});
+				if let (0, Slot::Set(slot)) = (entry.wanted, &mut entry.slot) {
+					slot.since = Instant::now();
+				}
 				entry.wanted += 1;
-				entry.used = clock;
-				if matches!(entry.slot, Slot::Ready(_)) {
-					state.stats.hits += 1;
-				} else {
-					state.stats.misses += 1;
+				for (member, _) in set.members() {
+					state.want(member);
 				}
 			}
-			None => {
-				let slot = Slot::Loading { preload: false };
-				state.entries.insert(
-					*key,
-					Entry {
-						slot,
-						wanted: 1,
-						pinned: false,
-						used: clock,
-					},
-				);
-				state.stats.misses += 1;
-				state.queue.push_back(*key);
-				self.shared.changed.notify_all();
-			}
 		}
+		drop(state);
+		self.shared.changed.notify_all();
 	}
 
 	/// Loads an adapter that nobody asked for yet, unless it is there.
@@ -250,47 +455,68 @@ impl Cache {
 			return;
 		}
 		state.clock += 1;
-		let entry = Entry {
-			slot: Slot::Loading { preload: true },
-			wanted: 0,
-			pinned: false,
-			used: state.clock,
-		};
+		let entry = Entry::new(Slot::Loading { hint: true }, state.clock);
 		state.entries.insert(*key, entry);
-		state.queue.push_back(*key);
+		state.enqueue(*key, None, Instant::now());
+		drop(state);
 		self.shared.changed.notify_all();
 	}
 
 	/// How far a wanted adapter is.
 	pub fn poll(&self, key: &AdapterKey) -> Availability {
-		match self.shared.lock().entries.get(key).map(|entry| &entry.slot) {
-			Some(Slot::Ready(_)) => Availability::Ready,
-			Some(Slot::Failed(error)) => Availability::Failed(error.clone()),
-			Some(Slot::Loading { .. }) => Availability::Loading,
-			None => Availability::Failed(AdapterError::NotFound(key.folder())),
+		let state = self.shared.lock();
+		let Some(entry) = state.entries.get(key) else {
+			return Availability::Failed(AdapterError::NotFound(key.folder()));
+		};
+		match &entry.slot {
+			Slot::Ready(_) => Availability::Ready,
+			Slot::Failed(error) => Availability::Failed(error.clone()),
+			Slot::Loading { .. } => Availability::Loading,
+			Slot::Set(slot) => state.poll_set(slot, self.shared.budget),
 		}
 	}
 
 	/// Turns a want into a lease, if the adapter is ready.
 	pub fn take(&self, key: &AdapterKey) -> Option<Arc<LoraWeights>> {
 		let mut state = self.shared.lock();
+		let set = match &state.entries.get(key)?.slot {
+			Slot::Set(slot) => Arc::clone(&slot.set),
+			Slot::Ready(weights) => {
+				let weights = Arc::clone(weights);
+				state.unwant(key);
+				return Some(weights);
+			}
+			_ => return None,
+		};
+		let mut members = Vec::with_capacity(set.members().len());
+		for (member, factor) in set.members() {
+			match &state.entries.get(member)?.slot {
+				Slot::Ready(weights) => members.push((Arc::clone(weights), *factor)),
+				_ => return None,
+			}
+		}
+		set.members().iter().for_each(|(key, _)| state.unwant(key));
 		let entry = state.entries.get_mut(key)?;
-		let Slot::Ready(weights) = &entry.slot else {
+		entry.wanted = entry.wanted.saturating_sub(1);
+		let Slot::Set(slot) = &mut entry.slot else {
 			return None;
 		};
-		entry.wanted = entry.wanted.saturating_sub(1);
-		Some(Arc::clone(weights))
+		Some(slot.lease.upgrade().unwrap_or_else(|| {
+			let lease = Arc::new(LoraWeights::set(members));
+			slot.lease = Arc::downgrade(&lease);
+			lease
+		}))
 	}
 
 	/// Ends a want without a lease. A failure nobody wants any more is forgotten, so that it can be tried again.
 	pub fn unwant(&self, key: &AdapterKey) {
 		let mut state = self.shared.lock();
-		if let Some(entry) = state.entries.get_mut(key) {
-			entry.wanted = entry.wanted.saturating_sub(1);
-			if entry.wanted == 0 && matches!(entry.slot, Slot::Failed(_)) {
-				state.entries.remove(key);
-			}
+		if let Some(Slot::Set(slot)) = state.entries.get(key).map(|entry| &entry.slot) {
+			let set = Arc::clone(&slot.set);
+			set.members().iter().for_each(|(key, _)| state.unwant(key));
 		}
+		state.unwant(key);
+		drop(state);
 		self.shared.changed.notify_all();
 	}
 
@@ -306,18 +532,16 @@ impl Cache {
 				Some(Slot::Failed(error)) => break Err(error.clone()),
 				// Wanted entries stay until they are unwanted.
 				None => break Err(AdapterError::NotFound(key.folder())),
+				Some(Slot::Set(_)) => {
+					break Err(AdapterError::BadSet("pin its members instead".into()))
+				}
 				Some(Slot::Loading { .. }) => {}
 			}
 			let left = deadline.saturating_duration_since(Instant::now());
 			if left.is_zero() {
 				break Err(AdapterError::NoRoomYet(key.folder(), wait.as_secs()));
 			}
-			state = self
-				.shared
-				.changed
-				.wait_timeout(state, left)
-				.unwrap_or_else(PoisonError::into_inner)
-				.0;
+			state = self.shared.wait_for(state, left);
 		};
 		drop(state);
 		self.unwant(key);
@@ -398,66 +622,135 @@ impl Cache {
 	}
 }
 
+impl State {
+	/// A set is ready when all its members are.
+	fn poll_set(&self, slot: &SetSlot, budget: usize) -> Availability {
+		let mut bytes = 0;
+		let mut loading = false;
+		for (member, _) in slot.set.members() {
+			match self.entries.get(member).map(|entry| &entry.slot) {
+				Some(Slot::Ready(weights)) => bytes += weights.bytes(),
+				Some(Slot::Failed(error)) => return Availability::Failed(error.clone()),
+				Some(Slot::Loading { .. }) => {
+					loading = true;
+					let pending = self.queue.iter().find(|pending| pending.key == *member);
+					bytes += pending.and_then(|pending| pending.needed).unwrap_or(0);
+				}
+				_ => return Availability::Failed(AdapterError::NotFound(member.folder())),
+			}
+		}
+		if bytes > budget {
+			return Availability::Failed(AdapterError::OverBudget { bytes, budget });
+		}
+		if loading && slot.since.elapsed() > SET_WAIT {
+			let key = slot.set.key().folder();
+			return Availability::Failed(AdapterError::NoRoomYet(key, SET_WAIT.as_secs()));
+		}
+		match loading {
+			true => Availability::Loading,
+			false => Availability::Ready,
+		}
+	}
+
+	/// Whether a set waits for anything.
+	fn sets_wait(&self) -> bool {
+		self.entries
+			.values()
+			.any(|entry| entry.wanted > 0 && matches!(entry.slot, Slot::Set(_)))
+	}
+}
+
 impl Drop for Cache {
 	fn drop(&mut self) {
 		self.shared.lock().stop = true;
 		self.shared.changed.notify_all();
-		let thread = self
-			.thread
-			.lock()
-			.unwrap_or_else(PoisonError::into_inner)
-			.take();
-		if thread.is_some_and(|t| t.join().is_err()) {
-			tracing::error!("the adapter loader had panicked");
+		let threads =
+			std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+		for thread in threads {
+			if thread.join().is_err() {
+				tracing::error!("an adapter loader had panicked");
+			}
 		}
 	}
+}
+
+/// Lets the threads that compute steps go first on a full machine.
+fn be_nice() {
+	// SAFETY: the call takes numbers only. On Linux `0` means the calling thread.
+	let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+	if done != 0 {
+		tracing::debug!("the priority of an adapter loader could not be lowered");
+	}
+}
+
+/// What became of a load.
+enum Loaded {
+	Done(LoraWeights, Duration),
+	/// There is no room now for that many bytes.
+	NoRoom(usize),
 }
 
 /// Loads the next adapter of the queue; `false` when the cache stops.
 fn load_next(shared: &Shared) -> bool {
 	let mut state = shared.lock();
-	let key = loop {
+	let pending = loop {
 		if state.stop {
 			return false;
 		}
-		match state.queue.pop_front() {
-			Some(key) if state.needed(&key) => break key,
-			Some(key) => {
-				state.entries.remove(&key);
-			}
-			None => {
-				state = shared
-					.changed
-					.wait(state)
-					.unwrap_or_else(PoisonError::into_inner)
-			}
+		if let Some(pending) = state.next(shared.budget) {
+			break pending;
+		}
+		if state.queue.is_empty() && !state.sets_wait() {
+			state = shared.wait(state);
+			continue;
+		}
+		let tell = state.sets_wait();
+		state = shared.wait_for(state, RETRY);
+		if tell {
+			// A set's patience may have ended; the scheduler looks when it is told.
+			drop(state);
+			(shared.ready)();
+			state = shared.lock();
 		}
 	};
 	drop(state);
+	let key = pending.key;
 	// A bug in a parser must cost one request, not all later loads.
-	let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, &key))).unwrap_or_else(|_| {
+	let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, &pending))).unwrap_or_else(|_| {
 		Err(AdapterError::Malformed(
 			"reading it failed unexpectedly".into(),
 		))
 	});
 	let mut state = shared.lock();
 	match loaded {
-		Ok(Some((weights, time))) => {
+		Ok(Loaded::Done(weights, time)) => {
 			state.stats.resident += 1;
 			state.stats.loads += 1;
 			state.load_time += time;
+			state.loaded_bytes += weights.bytes() as u64;
 			tracing::debug!(
 				adapter = key.folder(),
 				bytes = weights.bytes(),
 				?time,
 				"adapter loaded"
 			);
+			let mean = state.load_time.as_secs_f64() / state.loaded_bytes.max(1) as f64;
+			let cost = relative_cost(time.as_secs_f64(), weights.bytes() as f64, mean);
+			let inflation = state.inflation;
 			if let Some(entry) = state.entries.get_mut(&key) {
+				entry.cost = cost;
+				entry.value = inflation + cost;
 				entry.slot = Slot::Ready(Arc::new(weights));
 			}
 		}
-		Ok(None) => {
-			state.entries.remove(&key);
+		Ok(Loaded::NoRoom(needed)) => {
+			if state.is_wanted(&key) {
+				state.enqueue(key, Some(needed), pending.since);
+			} else {
+				// A hint is worth no waiting.
+				tracing::debug!(adapter = key.folder(), "no room for a hinted adapter");
+				state.entries.remove(&key);
+			}
 		}
 		Err(error) => {
 			state.stats.failures += 1;
@@ -477,53 +770,63 @@ fn load_next(shared: &Shared) -> bool {
 	true
 }
 
-/// Reads, verifies and converts one adapter; `None` when nobody wants it any more while it waits for room.
-fn load(
-	shared: &Shared,
-	key: &AdapterKey,
-) -> Result<Option<(LoraWeights, Duration)>, AdapterError> {
+/// Bytes of the budget that are given back unless they are kept.
+struct Reserved<'a> {
+	shared: &'a Shared,
+	bytes: usize,
+}
+
+impl Drop for Reserved<'_> {
+	fn drop(&mut self) {
+		self.shared.lock().stats.bytes -= self.bytes;
+	}
+}
+
+/// Reads, verifies and converts one adapter.
+fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
+	let mut reserved = Reserved {
+		shared,
+		bytes: pending.needed.unwrap_or(0),
+	};
+	let key = &pending.key;
+	shared.store.fetch(key)?;
 	let begin = Instant::now();
 	let files = shared.store.load(key)?;
 	let config = AdapterConfig::parse(&files.config)?;
-	let needed = LoraWeights::needed(&files.weights)?;
+	let needed = LoraWeights::examine(&config, &files.weights, &shared.base)?;
 	if needed > shared.budget {
 		return Err(AdapterError::OverBudget {
 			bytes: needed,
 			budget: shared.budget,
 		});
 	}
-	let mut time = begin.elapsed();
-	let mut state = shared.lock();
-	while !state.reserve(needed, shared.budget) {
-		if !state.needed(key) {
-			return Ok(None);
-		}
+	if pending.needed != Some(needed) {
+		let mut state = shared.lock();
+		state.stats.bytes -= std::mem::take(&mut reserved.bytes);
 		state.beside_pins(needed, shared.budget)?;
-		state = shared
-			.changed
-			.wait_timeout(state, RETRY)
-			.unwrap_or_else(PoisonError::into_inner)
-			.0;
+		if state.must_yield(pending.since) || !state.reserve(needed, shared.budget) {
+			return Ok(Loaded::NoRoom(needed));
+		}
+		reserved.bytes = needed;
 	}
-	drop(state);
-	let begin = Instant::now();
-	let parsed = catch_unwind(AssertUnwindSafe(|| {
-		LoraWeights::parse(&config, &files.weights, &shared.base)
-	}))
-	.unwrap_or_else(|_| {
-		Err(AdapterError::Malformed(
-			"reading it failed unexpectedly".into(),
-		))
-	});
-	time += begin.elapsed();
-	match parsed {
-		Ok(weights) => {
-			debug_assert_eq!(weights.bytes(), needed, "the header foretells the bytes");
-			Ok(Some((weights, time)))
-		}
-		Err(error) => {
-			shared.lock().stats.bytes -= needed;
-			Err(error)
-		}
+	let weights = LoraWeights::load(&config, &files.weights, &shared.base, &*shared.rows)?;
+	debug_assert_eq!(weights.bytes(), needed, "the header foretells the bytes");
+	reserved.bytes = 0;
+	Ok(Loaded::Done(weights, begin.elapsed()))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn costs_should_be_equal_unless_they_differ_much() {
+		assert_eq!(relative_cost(1.9, 1.0, 1.0), 1.0);
+		assert_eq!(relative_cost(0.6, 1.0, 1.0), 1.0);
+		assert_eq!(relative_cost(3.0, 1.0, 1.0), 4.0);
+		assert_eq!(relative_cost(1.0, 3.0, 1.0), 0.25);
+		assert_eq!(relative_cost(1e9, 1.0, 1.0), 16.0);
+		assert_eq!(relative_cost(0.0, 1.0, 1.0), 1.0);
+		assert_eq!(relative_cost(1.0, 1.0, 0.0), 1.0);
 	}
 }

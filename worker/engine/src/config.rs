@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{error::ModelError, gguf::Gguf};
+use crate::{error::ModelError, family, gguf::Gguf};
 
 /// Largest dimension accepted anywhere: keeps products of two within 64 bits and refuses absurd headers early.
 const MAX_DIMENSION: usize = 1 << 24;
@@ -27,7 +27,7 @@ pub enum RopeScaling {
 /// Shape and constants of a Llama-family model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-	/// `llama` or `qwen2`.
+	/// `llama` (with SmolLM 1 and 2, and Mistral), `smollm3`, `qwen2` or `qwen3`.
 	pub architecture: String,
 	/// Width of the residual stream.
 	pub hidden_size: usize,
@@ -55,6 +55,12 @@ pub struct ModelConfig {
 	pub tied_embeddings: bool,
 	/// Whether q, k and v have biases (Qwen2).
 	pub qkv_bias: bool,
+	/// Whether every head of q and k is normalised before it is rotated (Qwen3).
+	#[serde(default)]
+	pub qk_norm: bool,
+	/// Layers whose q and k are not rotated (SmolLM3), in order.
+	#[serde(default)]
+	pub unrotated: Vec<usize>,
 	/// Tokens that end an answer.
 	pub eos: Vec<u32>,
 	/// Token that begins a text, if any.
@@ -70,6 +76,16 @@ impl ModelConfig {
 	/// Width of the keys, and of the values.
 	pub fn kv_width(&self) -> usize {
 		self.kv_heads * self.head_dim
+	}
+
+	/// Whether a layer rotates its queries and keys.
+	pub fn rotates(&self, layer: usize) -> bool {
+		!self.unrotated.contains(&layer)
+	}
+
+	/// Whether a GGUF file of this architecture stores the rows of q and k interleaved.
+	pub fn is_permuted_in_gguf(&self) -> bool {
+		matches!(self.architecture.as_str(), "llama" | "smollm3")
 	}
 
 	/// Inverse frequencies of the rotary embedding, `head_dim / 2` of them.
@@ -141,6 +157,13 @@ impl ModelConfig {
 					format!("{prefix}.{block}.{module}.weight"),
 					vec![output, input],
 				));
+				if self.qk_norm && matches!(module, "q_proj" | "k_proj") {
+					let norm = module.replace("_proj", "_norm");
+					list.push((
+						format!("{prefix}.{block}.{norm}.weight"),
+						vec![self.head_dim],
+					));
+				}
 				if self.qkv_bias && matches!(module, "q_proj" | "k_proj" | "v_proj") {
 					list.push((format!("{prefix}.{block}.{module}.bias"), vec![output]));
 				}
@@ -200,10 +223,9 @@ impl ModelConfig {
 			.and_then(Value::as_str)
 			.ok_or_else(|| ModelError::Malformed("config.json has no model_type".into()))?
 			.to_string();
-		// Mistral is Llama as long as no window is set.
 		let architecture = match architecture.as_str() {
 			"llama" | "smollm" | "mistral" => "llama".to_string(),
-			"qwen2" => architecture,
+			"qwen2" | "qwen3" | "smollm3" => architecture,
 			other => return Err(ModelError::UnsupportedArchitecture(other.to_string())),
 		};
 		let number = |name: &str| json.get(name).and_then(Value::as_u64).map(|v| v as usize);
@@ -211,12 +233,7 @@ impl ModelConfig {
 			number(name).ok_or_else(|| ModelError::Malformed(format!("config.json has no {name}")))
 		};
 		let set = |name: &str| json.get(name).is_some_and(|v| v.as_bool() == Some(true));
-		if json.get("sliding_window").is_some_and(|v| !v.is_null())
-			&& (architecture == "llama" || set("use_sliding_window"))
-		{
-			return Err(ModelError::Unsupported("sliding_window".into()));
-		}
-		if set("mlp_bias") || (architecture == "llama" && set("attention_bias")) {
+		if set("mlp_bias") || (architecture != "qwen2" && set("attention_bias")) {
 			return Err(ModelError::Unsupported("attention_bias or mlp_bias".into()));
 		}
 		if let Some(act) = json.get("hidden_act").and_then(Value::as_str) {
@@ -229,7 +246,7 @@ impl ModelConfig {
 			.and_then(|p| p.get("rope_theta"))
 			.or_else(|| json.get("rope_theta"))
 			.and_then(Value::as_f64)
-			.unwrap_or(10_000.0) as f32;
+			.unwrap_or(family::default_theta(&architecture)) as f32;
 		let scaling = json
 			.get("rope_scaling")
 			.filter(|v| v.is_object())
@@ -239,6 +256,7 @@ impl ModelConfig {
 			Some(s) => Self::rope_scaling(s)?,
 		};
 		let (hidden_size, heads) = (needed("hidden_size")?, needed("num_attention_heads")?);
+		let layers = needed("num_hidden_layers")?;
 		let eos = match json.get("eos_token_id") {
 			Some(Value::Number(n)) => n.as_u64().map(|v| v as u32).into_iter().collect(),
 			Some(Value::Array(list)) => list
@@ -250,15 +268,24 @@ impl ModelConfig {
 		};
 		Self {
 			qkv_bias: architecture == "qwen2",
+			qk_norm: architecture == "qwen3",
+			unrotated: match architecture.as_str() {
+				"smollm3" => family::unrotated(&json, layers)?,
+				_ => Vec::new(),
+			},
+			max_context: family::windowed(
+				&json,
+				&architecture,
+				number("max_position_embeddings").unwrap_or(2048),
+			),
 			architecture,
 			hidden_size,
 			intermediate_size: needed("intermediate_size")?,
-			layers: needed("num_hidden_layers")?,
+			layers,
 			heads,
 			kv_heads: number("num_key_value_heads").unwrap_or(heads),
 			head_dim: number("head_dim").unwrap_or(hidden_size.checked_div(heads).unwrap_or(0)),
 			vocab_size: needed("vocab_size")?,
-			max_context: number("max_position_embeddings").unwrap_or(2048),
 			rope_theta: theta,
 			rope_scaling,
 			rms_eps: json
@@ -302,7 +329,10 @@ impl ModelConfig {
 	/// Reads the configuration of a GGUF file.
 	pub(crate) fn from_gguf(gguf: &Gguf<'_>) -> Result<Self, ModelError> {
 		let architecture = gguf.string("general.architecture")?.to_string();
-		if !matches!(architecture.as_str(), "llama" | "qwen2") {
+		if !matches!(
+			architecture.as_str(),
+			"llama" | "qwen2" | "qwen3" | "smollm3"
+		) {
 			return Err(ModelError::UnsupportedArchitecture(architecture));
 		}
 		let number = |name: &str| gguf.number(&format!("{architecture}.{name}"));
@@ -329,6 +359,7 @@ impl ModelConfig {
 			return Err(ModelError::Unsupported("rope_freqs.weight in GGUF".into()));
 		}
 		let (hidden_size, heads) = (needed("embedding_length")?, needed("attention.head_count")?);
+		let layers = needed("block_count")?;
 		let head_dim = match number("attention.key_length") {
 			Some(n) => n,
 			None => hidden_size.checked_div(heads).unwrap_or(0),
@@ -352,7 +383,7 @@ impl ModelConfig {
 		Self {
 			hidden_size,
 			intermediate_size: needed("feed_forward_length")?,
-			layers: needed("block_count")?,
+			layers,
 			heads,
 			kv_heads: number("attention.head_count_kv").unwrap_or(heads),
 			head_dim,
@@ -367,6 +398,11 @@ impl ModelConfig {
 				.unwrap_or(1e-5),
 			tied_embeddings: !gguf.tensors.contains_key("output.weight"),
 			qkv_bias: gguf.tensors.contains_key("blk.0.attn_q.bias"),
+			qk_norm: architecture == "qwen3",
+			unrotated: match architecture.as_str() {
+				"smollm3" => family::every_fourth(layers),
+				_ => Vec::new(),
+			},
 			eos,
 			bos: gguf.number("tokenizer.ggml.bos_token_id").map(|v| v as u32),
 			architecture,

@@ -3,16 +3,19 @@
 use std::{collections::HashMap, sync::Arc};
 
 use openledger_kernels::{
-	attention, gemm, lora, rms_norm, rope, silu_mul, AttentionRow, KvLayout, KvPage, Level,
-	LoraSegment, LoraSlice, Matrix, RopeTable,
+	attention, gemm, rms_norm, rope, silu_mul, AttentionRow, KvLayout, KvPage, Level, Matrix,
+	RopeTable,
 };
 use rayon::{prelude::*, ThreadPool, ThreadPoolBuilder};
 
 use crate::{
-	adapter::{LoraWeights, Site},
+	adapter::Site,
 	backend::{Backend, BatchItem, PageId, SequenceId},
 	config::ModelConfig,
+	dora::BaseRows,
 	error::EngineError,
+	family::HeadNorms,
+	updates::{At, UpdateBuffers, Updates},
 	weights::ModelWeights,
 };
 
@@ -27,6 +30,7 @@ struct Layer {
 	/// q, k and v one below the other.
 	qkv: Matrix,
 	qkv_bias: Option<Vec<f32>>,
+	head_norms: Option<HeadNorms>,
 	output: Matrix,
 	post_norm: Vec<f32>,
 	/// Gate and up one below the other.
@@ -43,6 +47,8 @@ struct Buffers {
 	attended: Vec<f32>,
 	gate_up: Vec<f32>,
 	activated: Vec<f32>,
+	heads: Vec<f32>,
+	updates: UpdateBuffers,
 }
 
 /// [`Backend`] on this machine's processor.
@@ -50,10 +56,10 @@ pub struct CpuBackend {
 	config: ModelConfig,
 	level: Level,
 	pool: Arc<ThreadPool>,
-	embedding: Matrix,
-	lm_head: Option<Matrix>,
+	embedding: Arc<Matrix>,
+	lm_head: Option<Arc<Matrix>>,
 	norm: Vec<f32>,
-	layers: Vec<Layer>,
+	layers: Arc<Vec<Layer>>,
 	rope: RopeTable,
 	layout: KvLayout,
 	sequences: HashMap<SequenceId, Vec<KvPage>>,
@@ -63,12 +69,6 @@ pub struct CpuBackend {
 	spare: Vec<KvPage>,
 	next: u64,
 	buffers: Buffers,
-}
-
-/// Rows of the batch that share an adapter.
-struct Span<'a> {
-	rows: std::ops::Range<usize>,
-	adapter: &'a LoraWeights,
 }
 
 fn cleared(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
@@ -129,10 +129,18 @@ impl CpuBackend {
 			} else {
 				None
 			};
+			let head_norms = match config.qk_norm {
+				true => Some(HeadNorms {
+					q: vector("self_attn.q_norm.weight")?,
+					k: vector("self_attn.k_norm.weight")?,
+				}),
+				false => None,
+			};
 			layers.push(Layer {
 				input_norm: vector("input_layernorm.weight")?,
 				qkv,
 				qkv_bias,
+				head_norms,
 				output,
 				post_norm: vector("post_attention_layernorm.weight")?,
 				gate_up,
@@ -142,17 +150,17 @@ impl CpuBackend {
 		let vocabulary = |data| Matrix::f32(data, config.vocab_size, config.hidden_size);
 		let lm_head = match config.tied_embeddings {
 			true => None,
-			false => Some(vocabulary(weights.take("lm_head.weight")?.data)),
+			false => Some(Arc::new(vocabulary(weights.take("lm_head.weight")?.data))),
 		};
 		let level = Level::best();
 		tracing::info!(level = level.name(), threads, "CPU backend ready");
 		Ok(Self {
 			level,
 			pool: Arc::new(pool),
-			embedding: vocabulary(weights.take("model.embed_tokens.weight")?.data),
+			embedding: Arc::new(vocabulary(weights.take("model.embed_tokens.weight")?.data)),
 			lm_head,
 			norm: weights.take("model.norm.weight")?.data,
-			layers,
+			layers: Arc::new(layers),
 			rope: RopeTable::new(&config.inverse_frequencies(), max_context),
 			layout: KvLayout {
 				layers: config.layers,
@@ -230,56 +238,8 @@ impl CpuBackend {
 		let (q_width, kv_width) = (config.q_width(), config.kv_width());
 		let qkv_width = q_width + 2 * kv_width;
 
-		// Which rows use which adapter, once for all sites of the step.
-		let mut spans: Vec<Span> = Vec::new();
-		let mut row = 0;
-		for item in batch {
-			let rows = row..row + item.tokens.len();
-			row = rows.end;
-			let Some(adapter) = &item.adapter else {
-				continue;
-			};
-			match spans.last_mut() {
-				Some(span)
-					if std::ptr::eq(span.adapter, &**adapter) && span.rows.end == rows.start =>
-				{
-					span.rows.end = rows.end
-				}
-				_ => spans.push(Span { rows, adapter }),
-			}
-		}
-		let update = |y: &mut [f32], n: usize, x: &[f32], k: usize, layer: usize, site: Site| {
-			if spans.is_empty() {
-				return;
-			}
-			let slices: Vec<Vec<LoraSlice>> = spans
-				.iter()
-				.map(|span| {
-					let site = span.adapter.site(layer, site);
-					site.slices
-						.iter()
-						.map(|s| LoraSlice {
-							first: s.first,
-							rank: s.rank,
-							column: s.column,
-							width: s.width,
-							b: &s.b,
-						})
-						.collect()
-				})
-				.collect();
-			let segments: Vec<LoraSegment> = spans
-				.iter()
-				.zip(&slices)
-				.map(|(span, slices)| LoraSegment {
-					rows: span.rows.clone(),
-					a: &span.adapter.site(layer, site).a,
-					slices,
-				})
-				.collect();
-			lora(level, y, n, x, k, &segments);
-		};
-
+		let updates = Updates::new(level, batch);
+		let at = |layer, site, n, k| At { layer, site, n, k };
 		let Buffers {
 			x,
 			normed,
@@ -287,6 +247,8 @@ impl CpuBackend {
 			attended,
 			gate_up,
 			activated,
+			heads,
+			updates: kept,
 		} = &mut self.buffers;
 		let x = cleared(x, m * hidden);
 		let tokens = batch.iter().flat_map(|item| &item.tokens);
@@ -296,6 +258,8 @@ impl CpuBackend {
 			}
 			self.embedding.copy_row(*token as usize, row);
 		}
+		let tokens = batch.iter().flat_map(|item| &item.tokens);
+		updates.embed(x, hidden, tokens);
 		let normed = cleared(normed, m * hidden);
 		for (index, layer) in self.layers.iter().enumerate() {
 			rms_norm(level, normed, x, &layer.input_norm, config.rms_eps);
@@ -304,8 +268,10 @@ impl CpuBackend {
 				qkv.chunks_exact_mut(qkv_width)
 					.for_each(|row| row.copy_from_slice(bias));
 			}
+			let here = at(index, Site::Qkv, qkv_width, hidden);
+			updates.before(kept, qkv, here);
 			gemm(level, qkv, normed, &layer.qkv, m);
-			update(qkv, qkv_width, normed, hidden, index, Site::Qkv);
+			updates.after(kept, qkv, normed, here);
 
 			let mut rows = qkv.chunks_exact_mut(qkv_width);
 			for item in batch {
@@ -314,7 +280,13 @@ impl CpuBackend {
 				})?;
 				for (position, row) in (item.position..).zip(rows.by_ref().take(item.tokens.len()))
 				{
-					rope(level, &mut row[..q_width + kv_width], &self.rope, position);
+					let turned = &mut row[..q_width + kv_width];
+					if let Some(norms) = &layer.head_norms {
+						norms.apply(level, turned, q_width, config.rms_eps, heads);
+					}
+					if config.rotates(index) {
+						rope(level, turned, &self.rope, position);
+					}
 					let (keys, values) = row[q_width..].split_at(kv_width);
 					self.layout.write(pages, index, position, keys, values);
 				}
@@ -343,13 +315,17 @@ impl CpuBackend {
 				index,
 			);
 
+			let here = at(index, Site::Output, hidden, q_width);
+			updates.before(kept, x, here);
 			gemm(level, x, attended, &layer.output, m);
-			update(x, hidden, attended, q_width, index, Site::Output);
+			updates.after(kept, x, attended, here);
 
 			rms_norm(level, normed, x, &layer.post_norm, config.rms_eps);
 			let gate_up = cleared(gate_up, m * 2 * ff);
+			let here = at(index, Site::GateUp, 2 * ff, hidden);
+			updates.before(kept, gate_up, here);
 			gemm(level, gate_up, normed, &layer.gate_up, m);
-			update(gate_up, 2 * ff, normed, hidden, index, Site::GateUp);
+			updates.after(kept, gate_up, normed, here);
 			let activated = cleared(activated, m * ff);
 			if m < 16 {
 				silu_mul(level, activated, gate_up, ff);
@@ -359,8 +335,10 @@ impl CpuBackend {
 					.zip(gate_up.par_chunks(16 * ff))
 					.for_each(|(out, rows)| silu_mul(level, out, rows, ff));
 			}
+			let here = at(index, Site::Down, hidden, ff);
+			updates.before(kept, x, here);
 			gemm(level, x, activated, &layer.down, m);
-			update(x, hidden, activated, ff, index, Site::Down);
+			updates.after(kept, x, activated, here);
 		}
 
 		// Only the rows whose logits are wanted meet the output matrix.
@@ -376,6 +354,8 @@ impl CpuBackend {
 		let normed = &mut normed[..count * hidden];
 		rms_norm(level, normed, &wanted, &self.norm, config.rms_eps);
 		let logits = cleared(logits, count * config.vocab_size);
+		let here = at(0, Site::Head, config.vocab_size, hidden);
+		updates.before(kept, logits, here);
 		gemm(
 			level,
 			logits,
@@ -383,7 +363,48 @@ impl CpuBackend {
 			self.lm_head.as_ref().unwrap_or(&self.embedding),
 			count,
 		);
+		updates.after(kept, logits, normed, here);
 		Ok(())
+	}
+
+	/// The weights, for adapters that need them when they are loaded.
+	pub fn base_rows(&self) -> Arc<dyn BaseRows> {
+		Arc::new(Rows {
+			q_width: self.config.q_width(),
+			kv_width: self.config.kv_width(),
+			up: self.config.intermediate_size,
+			layers: Arc::clone(&self.layers),
+			embedding: Arc::clone(&self.embedding),
+			lm_head: self.lm_head.clone(),
+		})
+	}
+}
+
+/// The weights of a backend and where a module's rows begin in a fused matrix.
+struct Rows {
+	q_width: usize,
+	kv_width: usize,
+	up: usize,
+	layers: Arc<Vec<Layer>>,
+	embedding: Arc<Matrix>,
+	lm_head: Option<Arc<Matrix>>,
+}
+
+impl BaseRows for Rows {
+	fn row(&self, layer: usize, module: &str, row: usize, out: &mut [f32]) {
+		let layer = &self.layers[layer];
+		let (matrix, first) = match module {
+			"q_proj" => (&layer.qkv, 0),
+			"k_proj" => (&layer.qkv, self.q_width),
+			"v_proj" => (&layer.qkv, self.q_width + self.kv_width),
+			"o_proj" => (&layer.output, 0),
+			"gate_proj" => (&layer.gate_up, 0),
+			"up_proj" => (&layer.gate_up, self.up),
+			"down_proj" => (&layer.down, 0),
+			"lm_head" => (&**self.lm_head.as_ref().unwrap_or(&self.embedding), 0),
+			_ => (&*self.embedding, 0),
+		};
+		matrix.copy_row(first + row, out);
 	}
 }
 

@@ -17,6 +17,7 @@ use crate::{
 	cache::{Cache, CacheStats},
 	config::ModelConfig,
 	cpu::CpuBackend,
+	dora::BaseRows,
 	error::{AdapterError, EngineError},
 	queue::{Job, QueueBounds, Shared},
 	request::{Request, TokenStream, Wake},
@@ -146,6 +147,7 @@ pub struct Base {
 struct Inner {
 	shared: Arc<Shared>,
 	cache: Arc<Cache>,
+	rows: Arc<dyn BaseRows>,
 	store: AdapterStore,
 	tokenizer: Tokenizer,
 	model: ModelConfig,
@@ -263,6 +265,7 @@ impl Engine {
 			return bad("kv_budget", &reason);
 		}
 		let (page_tokens, page_bytes) = (backend.page_tokens(), backend.page_bytes());
+		let rows = backend.base_rows();
 		let store = AdapterStore::open(&config.store)?;
 		let shared = Arc::new(Shared::default());
 		let thread_error = |e: std::io::Error| EngineError::BadSetting {
@@ -273,6 +276,7 @@ impl Engine {
 		let cache = Cache::start(
 			store.clone(),
 			shape.clone(),
+			Arc::clone(&rows),
 			config.adapter_budget,
 			Box::new(move || waker.wake()),
 		)
@@ -299,6 +303,7 @@ impl Engine {
 		let inner = Inner {
 			shared,
 			cache,
+			rows,
 			store,
 			tokenizer,
 			model: shape,
@@ -320,7 +325,7 @@ impl Engine {
 	/// At once: [`EngineError::EmptyPrompt`], [`EngineError::PromptTooLong`], [`EngineError::UnknownToken`],
 	/// [`EngineError::BadSampling`], [`AdapterError::NotFound`], [`EngineError::QueueFull`],
 	/// [`EngineError::TenantQueueFull`], [`EngineError::ShuttingDown`]. Later ones come as [`crate::StreamEvent::Failed`].
-	pub fn submit(&self, request: Request) -> Result<TokenStream, EngineError> {
+	pub fn submit(&self, mut request: Request) -> Result<TokenStream, EngineError> {
 		let inner = &*self.inner;
 		if request.prompt.is_empty() {
 			return Err(EngineError::EmptyPrompt);
@@ -357,10 +362,20 @@ impl Engine {
 				expected,
 			});
 		}
-		if let Some(key) = &request.adapter {
-			if !inner.store.contains(key) {
+		let members = request.set.iter().flat_map(|set| set.members());
+		for key in members.map(|(key, _)| key).chain(&request.adapter) {
+			if !inner.store.offers(key) {
 				return Err(AdapterError::NotFound(key.folder()).into());
 			}
+		}
+		if let Some(set) = &request.set {
+			if request.adapter.is_some() {
+				let why = "name either one adapter or a set".to_string();
+				return Err(AdapterError::BadSet(why).into());
+			}
+			// From here on its key stands where an adapter's would.
+			inner.cache.define(set);
+			request.adapter = Some(set.key());
 		}
 		let shared: Arc<dyn Wake> = inner.shared.clone();
 		let wake: Weak<dyn Wake> = Arc::downgrade(&shared);
@@ -452,7 +467,9 @@ impl Engine {
 		self.inner.cache.resident()
 	}
 
-	/// Loads an adapter in the background, if the budget has room. A failure is logged and counted.
+	/// A hint that an adapter will be asked for: loads it in the background, after those that requests wait for, and
+	/// fetches it first if the store has to. Without room beside what is in use nothing happens. A failure is logged
+	/// and counted.
 	pub fn preload(&self, key: &AdapterKey) {
 		self.inner.cache.preload(key);
 	}
@@ -464,7 +481,7 @@ impl Engine {
 	/// [`AdapterError::PinsFillBudget`] if it does not fit beside what is pinned already,
 	/// [`AdapterError::NoRoomYet`] if running requests hold the budget for too long, and those of a load.
 	pub fn pin(&self, key: &AdapterKey) -> Result<(), AdapterError> {
-		if !self.inner.store.contains(key) {
+		if !self.inner.store.offers(key) {
 			return Err(AdapterError::NotFound(key.folder()));
 		}
 		self.inner.cache.pin(key, PIN_WAIT)
@@ -499,8 +516,10 @@ impl Engine {
 	/// # Errors
 	/// [`AdapterError`].
 	pub fn check_adapter(&self, key: &AdapterKey) -> Result<(), AdapterError> {
-		let files = self.inner.store.load(key)?;
+		let inner = &*self.inner;
+		inner.store.fetch(key)?;
+		let files = inner.store.load(key)?;
 		let config = crate::AdapterConfig::parse(&files.config)?;
-		crate::LoraWeights::parse(&config, &files.weights, &self.inner.model).map(|_| ())
+		crate::LoraWeights::load(&config, &files.weights, &inner.model, &*inner.rows).map(|_| ())
 	}
 }

@@ -18,7 +18,7 @@ pub enum ModelError {
 	#[error("the model header is malformed: {0}; download the file again")]
 	Malformed(String),
 	/// An architecture this engine does not compute.
-	#[error("architecture {0} is not supported; llama and qwen2 are")]
+	#[error("architecture {0} is not supported; llama, mistral, smollm3, qwen2 and qwen3 are")]
 	UnsupportedArchitecture(String),
 	/// A setting or tensor type that would have to be ignored to go on.
 	#[error("{0} is not supported")]
@@ -114,8 +114,25 @@ pub enum AdapterError {
 	#[error("adapter_config.json: {0}")]
 	BadConfig(String),
 	/// A feature that would have to be ignored to go on.
-	#[error("adapter feature {0} is not supported")]
-	Unsupported(String),
+	#[error("adapter feature {feature} is not supported: {advice}")]
+	Unsupported {
+		feature: String,
+		/// What to do instead.
+		advice: &'static str,
+	},
+	/// A weighted set that makes no sense.
+	#[error("set of adapters: {0}")]
+	BadSet(String),
+	/// A place outside this machine did not give an adapter's files.
+	#[error("adapter {adapter} could not be fetched from {place}: {reason}")]
+	Fetch {
+		adapter: String,
+		place: String,
+		reason: String,
+	},
+	/// The address of such a place.
+	#[error("adapter source {place}: {reason}")]
+	BadSource { place: String, reason: String },
 	/// `adapter_model.safetensors` is truncated or not safetensors.
 	#[error("adapter_model.safetensors is malformed: {0}")]
 	Malformed(String),
@@ -138,6 +155,14 @@ pub enum AdapterError {
 }
 
 impl AdapterError {
+	/// A feature that is not supported, and what to do instead.
+	pub(crate) fn unsupported(feature: impl Into<String>, advice: &'static str) -> Self {
+		Self::Unsupported {
+			feature: feature.into(),
+			advice,
+		}
+	}
+
 	/// Stable identifier of the cause.
 	pub fn code(&self) -> &'static str {
 		match self {
@@ -151,7 +176,10 @@ impl AdapterError {
 			Self::InUse(_) => "adapter-in-use",
 			Self::Pinned(_) => "adapter-pinned",
 			Self::BadConfig(_) => "adapter-bad-config",
-			Self::Unsupported(_) => "adapter-unsupported",
+			Self::Unsupported { .. } => "adapter-unsupported",
+			Self::BadSet(_) => "adapter-bad-set",
+			Self::Fetch { .. } => "adapter-fetch",
+			Self::BadSource { .. } => "adapter-bad-source",
 			Self::Malformed(_) => "adapter-malformed",
 			Self::ForAnotherBase(_) => "adapter-for-another-base",
 			Self::MissingTensor(_) => "adapter-missing-tensor",

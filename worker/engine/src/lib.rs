@@ -13,6 +13,7 @@
 //! Design:
 //! - [`weights`] and [`config`] make GGUF and Hugging Face folders look alike; [`adapter`] refuses by name what it
 //!   would have to ignore.
+//! - [`set`] is several adapters for one request, unmerged; [`source`] is where adapters come from besides the disk.
 //! - [`backend::Backend`] is the seam to the arithmetic (a batch in, logits out); [`cpu`] implements it.
 //! - The scheduler thread owns all sequences; handles talk to it by a queue and are never blocked by a step.
 //! - Who begins next follows from what each tenant was served already (`fair`), what a step computes from who sat
@@ -23,9 +24,12 @@ pub mod adapter;
 pub mod backend;
 pub mod config;
 pub mod cpu;
+pub mod dora;
 pub mod error;
 pub mod request;
 pub mod sampling;
+pub mod set;
+pub mod source;
 pub mod store;
 pub mod tenant;
 pub mod tokenizer;
@@ -34,11 +38,13 @@ pub mod weights;
 mod cache;
 mod engine;
 mod fair;
+mod family;
 mod gguf;
 mod plan;
 mod prefix;
 mod queue;
 mod scheduler;
+mod updates;
 mod usage;
 
 pub use adapter::{AdapterConfig, LoraWeights};
@@ -48,7 +54,9 @@ pub use engine::{Base, Engine, EngineConfig, EngineStats};
 pub use error::{AdapterError, EngineError, ModelError};
 pub use request::{Allowance, Completion, FinishReason, Request, StreamEvent, TokenStream};
 pub use sampling::Sampling;
-pub use store::{AdapterFiles, AdapterKey, AdapterStore};
+pub use set::AdapterSet;
+pub use source::ObjectSource;
+pub use store::{AdapterFiles, AdapterKey, AdapterSource, AdapterStore};
 pub use tenant::Tenant;
 pub use tokenizer::{ChatMessage, DecodeStream, Tokenizer};
 pub use usage::TenantStats;

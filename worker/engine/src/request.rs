@@ -12,7 +12,9 @@ use std::{
 
 use futures::{channel::mpsc, executor::block_on_stream, Stream, StreamExt};
 
-use crate::{error::EngineError, sampling::Sampling, store::AdapterKey, tenant::Tenant};
+use crate::{
+	error::EngineError, sampling::Sampling, set::AdapterSet, store::AdapterKey, tenant::Tenant,
+};
 
 /// A prompt to continue.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Request {
 	pub prompt: Vec<u32>,
 	/// Adapter to use; `None` for the bare base model.
 	pub adapter: Option<AdapterKey>,
+	/// A weighted set of adapters to use instead of one.
+	pub set: Option<Arc<AdapterSet>>,
 	/// How tokens are chosen.
 	pub sampling: Sampling,
 	/// Most tokens to generate; at least 1.

@@ -3,11 +3,16 @@
 //!
 //! Paths are made from hashes alone, so nothing a caller says leads outside the root, and the same weights with
 //! another configuration are another adapter; both files are verified at every load.
+//!
+//! Behind the folder there may be [`AdapterSource`]s, such as an object store: what the folder lacks is fetched from
+//! them by its hashes, and is an adapter only if it has them.
 
 use std::{
-	fs::{self, File},
+	fs::{self, File, OpenOptions},
 	io::{Read, Write},
+	os::unix::fs::OpenOptionsExt,
 	path::{Path, PathBuf},
+	sync::{Arc, PoisonError, RwLock},
 };
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +26,7 @@ pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 pub const CONFIG_FILE: &str = "adapter_config.json";
 
 /// Largest configuration accepted, in bytes.
-const MAX_CONFIG: u64 = 1 << 20;
+pub(crate) const MAX_CONFIG: u64 = 1 << 20;
 
 /// What an adapter is: the SHA-256 of both its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,11 +53,35 @@ pub struct AdapterFiles {
 	pub weights: Vec<u8>,
 }
 
-/// The folder of adapters of one worker.
+impl AdapterFiles {
+	/// The key of these files.
+	pub fn key(&self) -> AdapterKey {
+		AdapterKey {
+			weights: Sha256::digest(&self.weights).into(),
+			config: Sha256::digest(&self.config).into(),
+		}
+	}
+}
+
+/// A place adapters can be fetched from by their keys. It need not be trusted: what it gives is verified.
+pub trait AdapterSource: Send + Sync + std::fmt::Debug {
+	/// What to call the place in errors.
+	fn name(&self) -> String;
+
+	/// Fetches an adapter's files, the weights of at most `limit` bytes and the configuration of at most 1 MiB; `None`
+	/// when the place does not have them. Called on a loading thread, which it may block.
+	///
+	/// # Errors
+	/// [`AdapterError`], whatever went wrong.
+	fn fetch(&self, key: &AdapterKey, limit: u64) -> Result<Option<AdapterFiles>, AdapterError>;
+}
+
+/// The folder of adapters of one worker, and where else to look. Clones share the sources.
 #[derive(Clone, Debug)]
 pub struct AdapterStore {
 	root: PathBuf,
 	limit: u64,
+	sources: Arc<RwLock<Vec<Arc<dyn AdapterSource>>>>,
 }
 
 fn io(path: &Path, error: std::io::Error) -> AdapterError {
@@ -64,7 +93,13 @@ fn io(path: &Path, error: std::io::Error) -> AdapterError {
 
 /// Reads a regular file (never a link) of at most `limit` bytes.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, AdapterError> {
-	let kind = fs::symlink_metadata(path).map_err(|e| io(path, e))?;
+	// Not following a link and not waiting for the other end of a pipe, whoever may put one there meanwhile.
+	let file = OpenOptions::new()
+		.read(true)
+		.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+		.open(path)
+		.map_err(|e| io(path, e))?;
+	let kind = file.metadata().map_err(|e| io(path, e))?;
 	if !kind.is_file() {
 		let reason = "not a regular file".to_string();
 		return Err(AdapterError::Io {
@@ -81,7 +116,6 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, AdapterError> {
 		return Err(too_large(kind.len()));
 	}
 	let mut bytes = Vec::with_capacity(kind.len() as usize);
-	let file = File::open(path).map_err(|e| io(path, e))?;
 	file.take(limit + 1)
 		.read_to_end(&mut bytes)
 		.map_err(|e| io(path, e))?;
@@ -118,6 +152,7 @@ impl AdapterStore {
 		Ok(Self {
 			root,
 			limit: Self::DEFAULT_LIMIT,
+			sources: Arc::default(),
 		})
 	}
 
@@ -140,6 +175,132 @@ impl AdapterStore {
 	pub fn contains(&self, key: &AdapterKey) -> bool {
 		let folder = self.path(key);
 		folder.join(WEIGHTS_FILE).is_file() && folder.join(CONFIG_FILE).is_file()
+	}
+
+	/// Looks for adapters in one more place, after those named before. Meant for all clones of the store.
+	pub fn add_source(&self, source: Arc<dyn AdapterSource>) {
+		self.sources
+			.write()
+			.unwrap_or_else(PoisonError::into_inner)
+			.push(source);
+	}
+
+	/// Whether a load of the adapter is worth trying: its files exist, or there are sources that may have them.
+	pub fn offers(&self, key: &AdapterKey) -> bool {
+		self.contains(key)
+			|| !self
+				.sources
+				.read()
+				.unwrap_or_else(PoisonError::into_inner)
+				.is_empty()
+	}
+
+	/// Brings an adapter into the folder, from the first source that has it. Nothing happens if it is there.
+	///
+	/// # Errors
+	/// [`AdapterError::NotFound`] if no source has it, the error of the last source that failed, or
+	/// [`AdapterError::HashMismatch`] if what it gave is something else.
+	pub fn fetch(&self, key: &AdapterKey) -> Result<(), AdapterError> {
+		if self.contains(key) {
+			return Ok(());
+		}
+		let sources = self
+			.sources
+			.read()
+			.unwrap_or_else(PoisonError::into_inner)
+			.clone();
+		let mut failed = AdapterError::NotFound(key.folder());
+		for source in sources {
+			let verified = source.fetch(key, self.limit).and_then(|files| {
+				let Some(files) = files else {
+					return Ok(false);
+				};
+				let found = files.key();
+				for (file, found, expected) in [
+					(CONFIG_FILE, found.config, key.config),
+					(WEIGHTS_FILE, found.weights, key.weights),
+				] {
+					if found != expected {
+						return Err(AdapterError::HashMismatch {
+							file: format!("{file} from {}", source.name()),
+							expected: crate::hex(&expected),
+							found: crate::hex(&found),
+						});
+					}
+				}
+				self.insert(&files).map(|_| true)
+			});
+			match verified {
+				Ok(true) => return Ok(()),
+				Ok(false) => {}
+				Err(error) => {
+					tracing::warn!(source = source.name(), %error, "an adapter source failed");
+					failed = error;
+				}
+			}
+		}
+		Err(failed)
+	}
+
+	/// Copies an adapter out of a Hugging Face cache (`models--ORG--NAME/{refs,snapshots,blobs}`), `repository` being
+	/// `ORG/NAME` and `revision` a branch, a tag or a commit.
+	///
+	/// # Errors
+	/// [`AdapterError::BadSource`] when a name is not one of the Hub's or leads out of the repository's folder, and
+	/// those of [`Self::import`].
+	pub fn import_hub(
+		&self,
+		cache: &Path,
+		repository: &str,
+		revision: &str,
+	) -> Result<AdapterKey, AdapterError> {
+		let bad = |reason: &str| AdapterError::BadSource {
+			place: format!("{repository}@{revision}"),
+			reason: reason.into(),
+		};
+		let simple = |part: &str| {
+			!part.is_empty()
+				&& part.len() <= 96
+				&& !part.starts_with('.')
+				&& !part.contains("--")
+				&& part
+					.chars()
+					.all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+		};
+		let parts: Vec<&str> = repository.split('/').collect();
+		if parts.is_empty() || parts.len() > 2 || !parts.iter().all(|part| simple(part)) {
+			return Err(bad("give a repository as ORG/NAME"));
+		}
+		if revision.len() > 255 || !revision.split('/').all(simple) {
+			return Err(bad("give a branch, a tag or a commit"));
+		}
+		let folder = cache.join(format!("models--{}", parts.join("--")));
+		let folder = folder.canonicalize().map_err(|e| io(&folder, e))?;
+		let reference = folder.join("refs").join(revision);
+		let commit = match reference.is_file() {
+			true => String::from_utf8(read(&reference, 128)?)
+				.map_err(|_| bad("its reference is not a commit"))?
+				.trim()
+				.to_string(),
+			false => revision.to_string(),
+		};
+		if !simple(&commit) {
+			return Err(bad("its reference is not a commit"));
+		}
+		let snapshot = folder.join("snapshots").join(commit);
+		// Files of a snapshot are links into the repository's blobs: followed, but not out of the repository.
+		let inside = |name: &str, limit: u64| {
+			let path = snapshot.join(name);
+			let path = path.canonicalize().map_err(|e| io(&path, e))?;
+			match path.starts_with(&folder) {
+				true => read(&path, limit),
+				false => Err(bad("a file of it leads out of its folder")),
+			}
+		};
+		self.insert(&AdapterFiles {
+			config: inside(CONFIG_FILE, MAX_CONFIG)?,
+			weights: inside(WEIGHTS_FILE, self.limit)?,
+		})
 	}
 
 	/// Copies the adapter in `folder` (as PEFT writes it) into the store. Importing it again changes nothing.
@@ -170,10 +331,7 @@ impl AdapterStore {
 				});
 			}
 		}
-		let key = AdapterKey {
-			weights: Sha256::digest(&files.weights).into(),
-			config: Sha256::digest(&files.config).into(),
-		};
+		let key = files.key();
 		let target = self.path(&key);
 		if self.contains(&key) {
 			return Ok(key);

@@ -163,6 +163,8 @@ fn hf_name(name: &str) -> Option<String> {
 		"attn_q" => "self_attn.q_proj",
 		"attn_k" => "self_attn.k_proj",
 		"attn_v" => "self_attn.v_proj",
+		"attn_q_norm" => "self_attn.q_norm",
+		"attn_k_norm" => "self_attn.k_norm",
 		"attn_output" => "self_attn.o_proj",
 		"ffn_gate" => "mlp.gate_proj",
 		"ffn_up" => "mlp.up_proj",
@@ -227,7 +229,7 @@ fn load_gguf(bytes: &[u8]) -> Result<LoadedModel, ModelError> {
 		.into_par_iter()
 		.map(|(name, info)| {
 			let tensor = dequantise(&name, info)?;
-			let permuted = config.architecture == "llama";
+			let permuted = config.is_permuted_in_gguf();
 			let tensor = match name.rsplit('.').nth(1) {
 				Some("q_proj") if permuted => unpermute(tensor, config.heads),
 				Some("k_proj") if permuted => unpermute(tensor, config.kv_heads),

@@ -475,7 +475,6 @@ fn adapter_settings_should_be_honoured_or_refused_by_name() {
 		})
 	};
 	for (key, value) in [
-		("use_dora", true.into()),
 		("fan_in_fan_out", true.into()),
 		("modules_to_save", serde_json::json!(["lm_head"])),
 		("bias", "all".into()),
@@ -484,7 +483,7 @@ fn adapter_settings_should_be_honoured_or_refused_by_name() {
 		("alora_invocation_tokens", serde_json::json!([1])),
 		("init_lora_weights", "pissa_niter_4".into()),
 		("peft_type", "IA3".into()),
-		("rank_pattern", serde_json::json!({"^a.*b$": 3})),
+		("rank_pattern", serde_json::json!({"(?<=a)b": 3})),
 	] {
 		let error = with(key, value).unwrap_err();
 		assert_eq!(error.code(), "adapter-unsupported", "{key}");
@@ -513,11 +512,21 @@ fn adapter_settings_should_be_honoured_or_refused_by_name() {
 		with("target_modules", more).unwrap_err().code(),
 		"adapter-missing-tensor"
 	);
-	let head = serde_json::json!(["q_proj", "down_proj", "lm_head"]);
-	assert_eq!(
-		with("target_modules", head).unwrap_err().code(),
-		"adapter-unsupported"
+	for (target, code) in [
+		("lm_head", "adapter-missing-tensor"),
+		("embed_tokens", "adapter-missing-tensor"),
+		("router", "adapter-unsupported"),
+	] {
+		let targets = serde_json::json!(["q_proj", "down_proj", target]);
+		assert_eq!(with("target_modules", targets).unwrap_err().code(), code);
+	}
+	let error = with("use_dora", true.into()).unwrap_err();
+	assert_eq!(error.code(), "adapter-missing-tensor");
+	assert!(
+		error.to_string().contains("lora_magnitude_vector"),
+		"{error}"
 	);
+	assert!(with("rank_pattern", serde_json::json!({"^a.*b$": 3})).is_ok());
 	assert!(with("target_modules", ".*(q|down)_proj".into()).is_ok());
 	assert!(with("init_lora_weights", "gaussian".into()).is_ok());
 
@@ -588,10 +597,20 @@ fn adapter_tensors_should_be_checked_one_by_one() {
 		parse_changed(&renamed(deep)).unwrap_err(),
 		"adapter-for-another-base"
 	);
-	let head = "base_model.model.lm_head.lora_B.weight";
+	let norm = "base_model.model.model.norm.lora_B.weight";
 	assert_eq!(
-		parse_changed(&renamed(head)).unwrap_err(),
+		parse_changed(&renamed(norm)).unwrap_err(),
 		"adapter-unsupported"
+	);
+	let head = "base_model.model.lm_head.lora_A.weight";
+	let added = parse_changed(&|t| drop(t.insert(head.into(), t[a].clone())));
+	assert_eq!(added.unwrap_err(), "adapter-bad-config", "not a target");
+	let magnitude = "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector";
+	let added = parse_changed(&|t| drop(t.insert(magnitude.into(), t[a].clone())));
+	assert_eq!(
+		added.unwrap_err(),
+		"adapter-bad-config",
+		"use_dora is not set"
 	);
 	let poison = |value: f32| {
 		parse_changed(&|t| t.get_mut(a).unwrap().1[..4].copy_from_slice(&value.to_le_bytes()))

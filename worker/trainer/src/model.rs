@@ -57,8 +57,15 @@ impl Base {
 	/// Takes over the weights; `positions` bounds the length of a sequence.
 	///
 	/// # Errors
-	/// When a tensor is missing or has another shape than the configuration says.
+	/// When a tensor is missing or has another shape than the configuration says, or the family has parts that are
+	/// served but not trained here.
 	pub fn new(config: &ModelConfig, weights: &ModelWeights, positions: usize) -> Result<Self> {
+		if config.qk_norm || !config.unrotated.is_empty() {
+			bail!(
+				"{} cannot be trained here: its head norms or unrotated layers are only served; train with PEFT",
+				config.architecture
+			)
+		}
 		let shapes: BTreeMap<String, Vec<usize>> = config.tensors().into_iter().collect();
 		let get = |name: &str| -> Result<Tensor> {
 			let tensor = weights.get(name).map_err(candle_core::Error::wrap)?;

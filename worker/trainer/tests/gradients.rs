@@ -27,6 +27,8 @@ fn config(tied: bool, biased: bool) -> ModelConfig {
 		rms_eps: 1e-5,
 		tied_embeddings: tied,
 		qkv_bias: biased,
+		qk_norm: false,
+		unrotated: Vec::new(),
 		eos: vec![0],
 		bos: None,
 	}

@@ -143,3 +143,23 @@ pub fn chat(engine: &Engine, text: &str) -> Vec<u32> {
 		.unwrap();
 	engine.tokenizer().encode(&prompt).unwrap()
 }
+
+/// A fixture of `families.rs`.
+pub fn fixture(family: &str) -> PathBuf {
+	Path::new(env!("CARGO_MANIFEST_DIR"))
+		.join("tests/fixtures")
+		.join(family)
+}
+
+/// Writes a fixture's model into `folder`, with a tokenizer in which every id is a word of its own (`t0`, `t1`, …).
+pub fn fixture_model(family: &str, folder: &Path) {
+	for name in ["config.json", "model.safetensors"] {
+		std::fs::copy(fixture(family).join(name), folder.join(name)).unwrap();
+	}
+	let vocab: serde_json::Map<String, serde_json::Value> =
+		(0..96).map(|id| (format!("t{id}"), id.into())).collect();
+	let tokenizer = serde_json::json!({"version": "1.0", "added_tokens": [], "normalizer": null,
+		"pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+		"model": {"type": "WordLevel", "vocab": vocab, "unk_token": "t0"}});
+	std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+}
