@@ -40,6 +40,13 @@ pub trait Backend: Send {
 	/// Ends a sequence and frees its pages. Nothing happens if it is not open.
 	fn close(&mut self, sequence: SequenceId);
 
+	/// Sums the last hidden states of a sequence that was just opened; nothing happens if it is not open.
+	fn pool(&mut self, sequence: SequenceId);
+
+	/// The sum of the last hidden states, after the final norm, of the tokens computed so far, and how many those are.
+	/// `None` for a sequence that is not pooled; the sum is taken away.
+	fn pooled(&mut self, sequence: SequenceId) -> Option<(Vec<f32>, usize)>;
+
 	/// Bytes of the KV pages that sequences hold now.
 	fn kv_bytes(&self) -> usize;
 

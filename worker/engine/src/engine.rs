@@ -15,6 +15,7 @@ use crate::{
 	config::ModelConfig,
 	cpu::CpuBackend,
 	error::{AdapterError, EngineError},
+	grammar::{Constraint, Grammar, Grammars},
 	request::{Request, TokenStream, Wake},
 	scheduler::{Job, Limits, Scheduler, Shared},
 	store::{AdapterKey, AdapterStore},
@@ -94,6 +95,7 @@ struct Inner {
 	cache: Arc<Cache>,
 	store: AdapterStore,
 	tokenizer: Tokenizer,
+	grammars: Grammars,
 	model: ModelConfig,
 	weights_hash: [u8; 32],
 	tokenizer_hash: [u8; 32],
@@ -213,6 +215,7 @@ impl Engine {
 			shared,
 			cache,
 			store,
+			grammars: Grammars::new(tokenizer.clone(), shape.eos.clone(), shape.vocab_size),
 			tokenizer,
 			model: shape,
 			weights_hash,
@@ -258,6 +261,10 @@ impl Engine {
 			return Err(EngineError::UnknownToken(*id));
 		}
 		request.sampling.check()?;
+		let mut biased = request.sampling.logit_bias.iter().map(|(id, _)| *id);
+		if let Some(id) = biased.find(|id| *id as usize >= inner.model.vocab_size) {
+			return Err(EngineError::UnknownToken(id));
+		}
 		let stops = &request.stop;
 		if stops.len() > MAX_STOPS
 			|| stops
@@ -290,6 +297,15 @@ impl Engine {
 	/// Text ↔ tokens of the base model.
 	pub fn tokenizer(&self) -> &Tokenizer {
 		&self.inner.tokenizer
+	}
+
+	/// Makes a grammar for [`Request::grammar`]; what was made before is remembered. Blocks until it is made; not for use
+	/// inside an async task.
+	///
+	/// # Errors
+	/// [`EngineError::BadGrammar`], [`EngineError::GrammarTooComplex`], [`EngineError::GrammarBusy`].
+	pub fn compile(&self, constraint: &Constraint) -> Result<Grammar, EngineError> {
+		self.inner.grammars.compile(constraint)
 	}
 
 	/// Shape of the base model.

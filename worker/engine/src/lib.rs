@@ -22,13 +22,16 @@ pub mod backend;
 pub mod config;
 pub mod cpu;
 pub mod error;
+pub mod grammar;
 pub mod request;
 pub mod sampling;
 pub mod store;
 pub mod tokenizer;
+pub mod tools;
 pub mod weights;
 
 mod cache;
+mod embedding;
 mod engine;
 mod gguf;
 mod scheduler;
@@ -38,10 +41,12 @@ pub use cache::CacheStats;
 pub use config::{ModelConfig, RopeScaling};
 pub use engine::{Engine, EngineConfig, EngineStats};
 pub use error::{AdapterError, EngineError, ModelError};
+pub use grammar::{Constraint, Grammar};
 pub use request::{Allowance, Completion, FinishReason, Request, StreamEvent, TokenStream};
-pub use sampling::Sampling;
+pub use sampling::{Sampling, TokenLogprobs};
 pub use store::{AdapterFiles, AdapterKey, AdapterStore};
 pub use tokenizer::{ChatMessage, DecodeStream, Tokenizer};
+pub use tools::{CallReader, Chat, Part, Tool, ToolCall, ToolChoice, Turn};
 pub use weights::{load_model, LoadedModel, ModelWeights, Tensor};
 
 /// The linear sites of a layer that an adapter may change: block and PEFT module name.

@@ -11,7 +11,12 @@ use std::{
 
 use futures::{channel::mpsc, executor::block_on_stream, Stream, StreamExt};
 
-use crate::{error::EngineError, sampling::Sampling, store::AdapterKey};
+use crate::{
+	error::EngineError,
+	grammar::Grammar,
+	sampling::{Sampling, TokenLogprobs},
+	store::AdapterKey,
+};
 
 /// A prompt to continue.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +33,11 @@ pub struct Request {
 	pub stop: Vec<String>,
 	/// How many tokens are paid for; `None` for no limit.
 	pub allowance: Option<Allowance>,
+	/// What the answer must look like; see [`crate::Engine::compile`].
+	pub grammar: Option<Grammar>,
+	/// Asks for [`StreamEvent::Embedding`] in place of an answer. Every token of the prompt must be computed for it, so
+	/// it may not begin with pages of another request.
+	pub embed: bool,
 }
 
 /// Something that wants to know when work appears.
@@ -115,7 +125,11 @@ pub enum StreamEvent {
 		/// Text that is complete now: whole characters, none that could yet become a stop text. Often the token's own
 		/// text, sometimes empty, sometimes of several tokens. All of them together are the answer.
 		text: String,
+		/// How probable the token was, where [`Sampling::logprobs`] asks for it.
+		logprobs: Option<Box<TokenLogprobs>>,
 	},
+	/// What the prompt means as a vector of length 1: the mean of its last hidden states.
+	Embedding(Vec<f32>),
 	/// The answer is complete.
 	Finished {
 		/// Why.
@@ -177,10 +191,13 @@ impl TokenStream {
 		let (mut text, mut ids) = (String::new(), Vec::new());
 		while let Some(event) = self.next_blocking() {
 			match event {
-				StreamEvent::Token { id, text: piece } => {
+				StreamEvent::Token {
+					id, text: piece, ..
+				} => {
 					ids.push(id);
 					text.push_str(&piece);
 				}
+				StreamEvent::Embedding(_) => {}
 				StreamEvent::Finished {
 					reason,
 					prompt_tokens,

@@ -20,9 +20,10 @@ use crate::{
 	adapter::LoraWeights,
 	backend::{Backend, BatchItem, SequenceId},
 	cache::{Availability, Cache},
+	embedding::embed,
 	error::EngineError,
 	request::{Allowance, FinishReason, Request, StreamEvent, Wake},
-	sampling::Sampler,
+	sampling::{Choice, Sampler},
 	store::AdapterKey,
 	tokenizer::{DecodeStream, Tokenizer},
 };
@@ -164,6 +165,12 @@ struct Sequence {
 impl Sequence {
 	fn prefilled(&self) -> bool {
 		self.computed >= self.prompt.len()
+	}
+
+	/// Gives out what its prompt means.
+	fn embedded(&self, vector: Vec<f32>) -> FinishReason {
+		send(&self.events, StreamEvent::Embedding(vector));
+		FinishReason::Stop
 	}
 
 	/// Whether its next token is paid for.
@@ -374,8 +381,15 @@ impl Scheduler {
 		self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
 		let Job { request, events } = waiting.job;
 		self.reserved += reserved;
+		let id = self.backend.open();
+		if request.embed {
+			self.backend.pool(id);
+		}
+		let (sampling, grammar) = (request.sampling, request.grammar);
+		let eos = &self.limits.eos;
+		let sampler = Sampler::for_request(sampling, grammar, &request.prompt, eos);
 		self.running.push(Sequence {
-			id: self.backend.open(),
+			id,
 			events,
 			key: request.adapter,
 			lease,
@@ -386,7 +400,7 @@ impl Scheduler {
 			generated: 0,
 			max_tokens: request.max_tokens,
 			allowance: request.allowance,
-			sampler: Sampler::new(request.sampling),
+			sampler,
 			stop: StopFilter {
 				stops: request.stop,
 				held: String::new(),
@@ -494,6 +508,11 @@ impl Scheduler {
 						ended.push((*at, Err(error)));
 						continue;
 					};
+					if let Some(pooled) = self.backend.pooled(sequence.id) {
+						let outcome = embed(pooled, sequence.prompt.len());
+						ended.push((*at, outcome.map(|v| sequence.embedded(v))));
+						continue;
+					}
 					// Counted first: whoever reads the token may look at the counter next.
 					self.shared.tokens_out.fetch_add(1, Ordering::Relaxed);
 					match advance(sequence, row, &self.limits.eos) {
@@ -532,10 +551,7 @@ fn advance(
 	logits: &[f32],
 	eos: &[u32],
 ) -> Result<Option<FinishReason>, EngineError> {
-	let id = sequence
-		.sampler
-		.next(logits)
-		.ok_or_else(|| EngineError::Backend("the model gave no finite logit".into()))?;
+	let Choice { id, logprobs } = sequence.sampler.next(logits)?;
 	sequence.last = id;
 	sequence.generated += 1;
 	let ended = eos.contains(&id);
@@ -552,7 +568,8 @@ fn advance(
 		text.push_str(&sequence.stop.finish());
 		stopped = hit;
 	}
-	send(&sequence.events, StreamEvent::Token { id, text });
+	let token = StreamEvent::Token { id, text, logprobs };
+	send(&sequence.events, token);
 	Ok(if ended || stopped {
 		Some(FinishReason::Stop)
 	} else if full {
