@@ -30,6 +30,9 @@ fi
 heading "sdk tests"
 (cd sdk && npm ci --no-audit --no-fund --ignore-scripts && npm test)
 
+heading "unmodified clients: openai (Python, npm), LangChain, curl"
+scripts/clients.sh
+
 heading "docker-compose.yml, its services run bare"
 # Debian's Python, which has the yaml that docker-compose depends on.
 /usr/bin/python3 deploy/check.py --programs "$OPENLEDGER_BIN_DIR" \

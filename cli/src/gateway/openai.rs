@@ -4,6 +4,7 @@ use super::error::GatewayError;
 use openledger_proto::v1::{start::Input, Chat, Message, Sampling, Start};
 use serde::Deserialize;
 use serde_json::{json, Value};
+use std::collections::HashMap;
 
 /// Most tokens of an answer where the request does not say.
 pub const DEFAULT_MAX_TOKENS: u32 = 512;
@@ -30,6 +31,12 @@ pub struct Request {
 	#[serde(default)]
 	pub stream: bool,
 	stream_options: Option<StreamOptions>,
+	min_p: Option<f32>,
+	presence_penalty: Option<f32>,
+	frequency_penalty: Option<f32>,
+	repetition_penalty: Option<f32>,
+	logit_bias: Option<HashMap<String, f32>>,
+	min_tokens: Option<u32>,
 	logprobs: Option<Value>,
 	tools: Option<Vec<Value>>,
 	response_format: Option<Value>,
@@ -117,32 +124,35 @@ impl Request {
 		if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
 			return Err(GatewayError::parameter("tools", "Tools are not offered."));
 		}
-		let format = self
-			.response_format
-			.as_ref()
-			.and_then(|format| format.get("type"));
-		if format.is_some_and(|format| format != "text") {
-			return Err(GatewayError::parameter(
-				"response_format",
-				"Only answers in plain text are offered.",
-			));
-		}
+		let json_schema = json_schema(self.response_format.as_ref())?;
+		let logit_bias = self
+			.logit_bias
+			.unwrap_or_default()
+			.into_iter()
+			.map(|(id, bias)| Some((id.parse().ok()?, bias)))
+			.collect::<Option<HashMap<u32, f32>>>()
+			.ok_or_else(|| {
+				let message = "`logit_bias` maps token ids to numbers.";
+				GatewayError::parameter("logit_bias", message)
+			})?;
 		let input = match kind {
 			Kind::Chat => Input::Chat(Chat {
 				messages: messages(self.messages)?,
 			}),
 			Kind::Text => Input::Prompt(prompt(self.prompt)?),
 		};
-		let within = |name, value: f32, most: f32| {
-			if (0.0..=most).contains(&value) {
+		let between = |name, value: f32, least: f32, most: f32| {
+			if (least..=most).contains(&value) {
 				Ok(value)
 			} else {
 				Err(GatewayError::parameter(
 					name,
-					format!("`{name}` lies between 0 and {most}."),
+					format!("`{name}` lies between {least} and {most}."),
 				))
 			}
 		};
+		let within = |name, value, most| between(name, value, 0.0, most);
+		let penalty = |name, value: Option<f32>| between(name, value.unwrap_or(0.0), -2.0, 2.0);
 		let stop = self.stop.map(Texts::all).unwrap_or_default();
 		if stop.len() > MAX_STOPS || stop.iter().any(String::is_empty) {
 			return Err(GatewayError::parameter(
@@ -166,11 +176,41 @@ impl Request {
 				top_k: self.top_k.unwrap_or(0),
 				// A seed is any 64 bits; OpenAI's are signed.
 				seed: self.seed.map(|seed| u64::from_ne_bytes(seed.to_ne_bytes())),
+				min_p: within("min_p", self.min_p.unwrap_or(0.0), 1.0)?,
+				presence_penalty: penalty("presence_penalty", self.presence_penalty)?,
+				frequency_penalty: penalty("frequency_penalty", self.frequency_penalty)?,
+				repetition_penalty: within(
+					"repetition_penalty",
+					self.repetition_penalty.unwrap_or(1.0),
+					100.0,
+				)?,
+				logit_bias,
+				min_tokens: self.min_tokens.unwrap_or(0),
 			}),
 			max_tokens: max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
 			stop,
 			payer: None,
+			json_schema,
 		})
+	}
+}
+
+/// The schema that `response_format` asks for; empty for plain text.
+fn json_schema(format: Option<&Value>) -> Result<String, GatewayError> {
+	let Some(format) = format.filter(|format| !format.is_null()) else {
+		return Ok(String::new());
+	};
+	let schema = format
+		.get("json_schema")
+		.and_then(|named| named.get("schema"));
+	match (format.get("type").and_then(Value::as_str), schema) {
+		(Some("text"), _) => Ok(String::new()),
+		(Some("json_object"), _) => Ok(json!({ "type": "object" }).to_string()),
+		(Some("json_schema"), Some(schema)) => Ok(schema.to_string()),
+		_ => Err(GatewayError::parameter(
+			"response_format",
+			"`response_format` is text, json_object, or json_schema with a `schema`.",
+		)),
 	}
 }
 
@@ -371,6 +411,10 @@ mod tests {
 				"seed": -1,
 				"stop": "END",
 				"user": "ignored",
+				"min_p": 0.25,
+				"presence_penalty": -1,
+				"logit_bias": { "5": -100 },
+				"response_format": { "type": "json_object" },
 			}),
 		)
 		.unwrap();
@@ -386,6 +430,9 @@ mod tests {
 		assert_eq!((start.max_tokens, start.stop), (7, vec!["END".to_owned()]));
 		let sampling = start.sampling.unwrap();
 		assert_eq!((sampling.temperature, sampling.seed), (0.0, Some(u64::MAX)));
+		assert_eq!((sampling.min_p, sampling.presence_penalty), (0.25, -1.0));
+		assert_eq!(sampling.logit_bias.get(&5), Some(&-100.0));
+		assert_eq!(start.json_schema, "{\"type\":\"object\"}");
 	}
 
 	#[test]
@@ -422,7 +469,19 @@ mod tests {
 			),
 			(
 				"response_format",
-				json!({ "model": "m", "messages": user, "response_format": { "type": "json_object" } }),
+				json!({ "model": "m", "messages": user, "response_format": { "type": "json_schema" } }),
+			),
+			(
+				"presence_penalty",
+				json!({ "model": "m", "messages": user, "presence_penalty": 3 }),
+			),
+			(
+				"min_p",
+				json!({ "model": "m", "messages": user, "min_p": 1.5 }),
+			),
+			(
+				"logit_bias",
+				json!({ "model": "m", "messages": user, "logit_bias": { "x": 1 } }),
 			),
 		] {
 			let error = start(Kind::Chat, body).unwrap_err();

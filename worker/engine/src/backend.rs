@@ -53,6 +53,13 @@ pub trait Backend: Send {
 	/// is not open.
 	fn close(&mut self, sequence: SequenceId);
 
+	/// Sums the last hidden states of a sequence that was just opened; nothing happens if it is not open.
+	fn pool(&mut self, sequence: SequenceId);
+
+	/// The sum of the last hidden states, after the final norm, of the tokens computed so far, and how many those are.
+	/// `None` for a sequence that is not pooled; the sum is taken away.
+	fn pooled(&mut self, sequence: SequenceId) -> Option<(Vec<f32>, usize)>;
+
 	/// Bytes of all KV pages in existence, each counted once: those of sequences, and those that are kept.
 	fn kv_bytes(&self) -> usize;
 

@@ -67,6 +67,8 @@ pub struct CpuBackend {
 	/// Pages of sequences and kept ones, each counted once.
 	live: usize,
 	spare: Vec<KvPage>,
+	/// Sums of last hidden states and how many of them, for sequences that want them.
+	pooled: HashMap<SequenceId, (Vec<f32>, usize)>,
 	next: u64,
 	buffers: Buffers,
 }
@@ -173,6 +175,7 @@ impl CpuBackend {
 			kept: HashMap::new(),
 			live: 0,
 			spare: Vec::new(),
+			pooled: HashMap::new(),
 			next: 0,
 			buffers: Buffers::default(),
 		})
@@ -341,6 +344,23 @@ impl CpuBackend {
 			updates.after(kept, x, activated, here);
 		}
 
+		let mut rows = x.chunks_exact(hidden);
+		for item in batch {
+			let rows = rows.by_ref().take(item.tokens.len());
+			if let Some((sum, count)) = self.pooled.get_mut(&item.sequence) {
+				let mut last = vec![0.0; hidden];
+				for row in rows {
+					rms_norm(level, &mut last, row, &self.norm, config.rms_eps);
+					sum.iter_mut()
+						.zip(&last)
+						.for_each(|(sum, value)| *sum += value);
+					*count += 1;
+				}
+			} else {
+				rows.for_each(drop);
+			}
+		}
+
 		// Only the rows whose logits are wanted meet the output matrix.
 		let mut wanted = Vec::new();
 		let mut row = 0;
@@ -425,9 +445,21 @@ impl Backend for CpuBackend {
 	}
 
 	fn close(&mut self, sequence: SequenceId) {
+		self.pooled.remove(&sequence);
 		for page in self.sequences.remove(&sequence).unwrap_or_default() {
 			self.recycle(page);
 		}
+	}
+
+	fn pool(&mut self, sequence: SequenceId) {
+		if self.sequences.contains_key(&sequence) {
+			let sum = vec![0.0; self.config.hidden_size];
+			self.pooled.insert(sequence, (sum, 0));
+		}
+	}
+
+	fn pooled(&mut self, sequence: SequenceId) -> Option<(Vec<f32>, usize)> {
+		self.pooled.remove(&sequence)
 	}
 
 	fn kv_bytes(&self) -> usize {

@@ -19,6 +19,7 @@ use crate::{
 	cpu::CpuBackend,
 	dora::BaseRows,
 	error::{AdapterError, EngineError},
+	grammar::{Constraint, Grammar, Grammars},
 	queue::{Job, QueueBounds, Shared},
 	request::{Request, TokenStream, Wake},
 	scheduler::{Limits, Scheduler},
@@ -150,6 +151,7 @@ struct Inner {
 	rows: Arc<dyn BaseRows>,
 	store: AdapterStore,
 	tokenizer: Tokenizer,
+	grammars: Grammars,
 	model: ModelConfig,
 	weights_hash: [u8; 32],
 	tokenizer_hash: [u8; 32],
@@ -305,6 +307,7 @@ impl Engine {
 			cache,
 			rows,
 			store,
+			grammars: Grammars::new(tokenizer.clone(), shape.eos.clone(), shape.vocab_size),
 			tokenizer,
 			model: shape,
 			weights_hash,
@@ -350,6 +353,10 @@ impl Engine {
 			return Err(EngineError::UnknownToken(*id));
 		}
 		request.sampling.check()?;
+		let mut biased = request.sampling.logit_bias.iter().map(|(id, _)| *id);
+		if let Some(id) = biased.find(|id| *id as usize >= inner.model.vocab_size) {
+			return Err(EngineError::UnknownToken(id));
+		}
 		let stops = &request.stop;
 		if stops.len() > MAX_STOPS
 			|| stops
@@ -400,6 +407,15 @@ impl Engine {
 	/// Text ↔ tokens of the base model.
 	pub fn tokenizer(&self) -> &Tokenizer {
 		&self.inner.tokenizer
+	}
+
+	/// Makes a grammar for [`Request::grammar`]; what was made before is remembered. Blocks until it is made; not for use
+	/// inside an async task.
+	///
+	/// # Errors
+	/// [`EngineError::BadGrammar`], [`EngineError::GrammarTooComplex`], [`EngineError::GrammarBusy`].
+	pub fn compile(&self, constraint: &Constraint) -> Result<Grammar, EngineError> {
+		self.inner.grammars.compile(constraint)
 	}
 
 	/// Shape of the base model.

@@ -216,6 +216,15 @@ pub enum EngineError {
 		name: &'static str,
 		expected: &'static str,
 	},
+	/// A schema, or tools, that no grammar can be made of.
+	#[error("the schema cannot be used: {0}")]
+	BadGrammar(String),
+	/// A schema that takes more work or memory than one request may.
+	#[error("the schema is too complex: {0}; make it simpler")]
+	GrammarTooComplex(String),
+	/// Too many schemas wait to be compiled.
+	#[error("too many schemas are being compiled; try again later")]
+	GrammarBusy,
 	/// Too many requests wait.
 	#[error("the queue is full ({waiting} requests wait); try again in {} s", whole_seconds(*.retry_after))]
 	QueueFull {
@@ -270,6 +279,9 @@ impl EngineError {
 			Self::PromptTooLong { .. } => "prompt-too-long",
 			Self::UnknownToken(_) => "unknown-token",
 			Self::BadSampling { .. } => "bad-sampling",
+			Self::BadGrammar(_) => "bad-grammar",
+			Self::GrammarTooComplex(_) => "grammar-too-complex",
+			Self::GrammarBusy => "grammar-busy",
 			Self::QueueFull { .. } => "queue-full",
 			Self::TenantQueueFull { .. } => "tenant-queue-full",
 			Self::Deadline => "deadline",

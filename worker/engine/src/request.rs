@@ -13,7 +13,12 @@ use std::{
 use futures::{channel::mpsc, executor::block_on_stream, Stream, StreamExt};
 
 use crate::{
-	error::EngineError, sampling::Sampling, set::AdapterSet, store::AdapterKey, tenant::Tenant,
+	error::EngineError,
+	grammar::Grammar,
+	sampling::{Sampling, TokenLogprobs},
+	set::AdapterSet,
+	store::AdapterKey,
+	tenant::Tenant,
 };
 
 /// A prompt to continue.
@@ -38,6 +43,11 @@ pub struct Request {
 	/// When it ends if it has not ended before: [`FinishReason::Deadline`], or [`EngineError::Deadline`] if it had not
 	/// begun.
 	pub deadline: Option<Instant>,
+	/// What the answer must look like; see [`crate::Engine::compile`].
+	pub grammar: Option<Grammar>,
+	/// Asks for [`StreamEvent::Embedding`] in place of an answer. Every token of the prompt must be computed for it, so
+	/// it may not begin with pages of another request.
+	pub embed: bool,
 }
 
 /// Something that wants to know when work appears.
@@ -127,7 +137,11 @@ pub enum StreamEvent {
 		/// Text that is complete now: whole characters, none that could yet become a stop text. Often the token's own
 		/// text, sometimes empty, sometimes of several tokens. All of them together are the answer.
 		text: String,
+		/// How probable the token was, where [`Sampling::logprobs`] asks for it.
+		logprobs: Option<Box<TokenLogprobs>>,
 	},
+	/// What the prompt means as a vector of length 1: the mean of its last hidden states.
+	Embedding(Vec<f32>),
 	/// The answer is complete.
 	Finished {
 		/// Why.
@@ -194,10 +208,13 @@ impl TokenStream {
 		let (mut text, mut ids) = (String::new(), Vec::new());
 		while let Some(event) = self.next_blocking() {
 			match event {
-				StreamEvent::Token { id, text: piece } => {
+				StreamEvent::Token {
+					id, text: piece, ..
+				} => {
 					ids.push(id);
 					text.push_str(&piece);
 				}
+				StreamEvent::Embedding(_) => {}
 				StreamEvent::Finished {
 					reason,
 					prompt_tokens,

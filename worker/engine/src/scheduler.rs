@@ -27,13 +27,14 @@ use crate::{
 	adapter::LoraWeights,
 	backend::{Backend, BatchItem, SequenceId},
 	cache::{Availability, Cache},
+	embedding::embed,
 	error::{AdapterError, EngineError},
 	fair::Fair,
 	plan::{Bounds, Candidate, Pace, Planner, Work},
 	prefix::{PageKey, PrefixIndex},
 	queue::{count, Job, Shared},
 	request::{Allowance, FinishReason, Request, StreamEvent},
-	sampling::Sampler,
+	sampling::{Choice, Sampler},
 	store::AdapterKey,
 	tenant::Tenant,
 	tokenizer::{DecodeStream, Tokenizer},
@@ -142,6 +143,12 @@ impl Sequence {
 
 	fn generated(&self) -> usize {
 		self.tokens.len() - self.prompt
+	}
+
+	/// Gives out what its prompt means.
+	fn embedded(&self, vector: Vec<f32>) -> FinishReason {
+		send(&self.events, StreamEvent::Embedding(vector));
+		FinishReason::Stop
 	}
 
 	/// Whether its next token is paid for.
@@ -537,6 +544,12 @@ impl Scheduler {
 			send(&events, StreamEvent::Failed(error));
 			return Begun::Not;
 		}
+		if request.embed {
+			self.backend.pool(id);
+		}
+		let (sampling, grammar) = (request.sampling, request.grammar);
+		let eos = &self.limits.eos;
+		let sampler = Sampler::for_request(sampling, grammar, &request.prompt, eos);
 		let cached = kept.len() * page_tokens;
 		self.private += private;
 		self.begun(tenant, since);
@@ -554,7 +567,7 @@ impl Scheduler {
 			max_tokens: request.max_tokens,
 			allowance: request.allowance,
 			deadline: request.deadline,
-			sampler: Sampler::new(request.sampling),
+			sampler,
 			stop: StopFilter {
 				stops: request.stop,
 				held: String::new(),
@@ -764,6 +777,11 @@ impl Scheduler {
 						ended.push((*at, Err(error)));
 						continue;
 					};
+					if let Some(pooled) = self.backend.pooled(sequence.id) {
+						let outcome = embed(pooled, sequence.prompt);
+						ended.push((*at, outcome.map(|v| sequence.embedded(v))));
+						continue;
+					}
 					// Counted first: whoever reads the token may look at the counter next.
 					count(&counters.tokens_out, 1);
 					self.shared.usage().of(sequence.tenant).tokens_out += 1;
@@ -796,9 +814,10 @@ impl Scheduler {
 	}
 }
 
-/// Whether a request's prompt may begin with pages that another has computed.
-fn may_share(_: &Request) -> bool {
-	true
+/// Whether a request's prompt may begin with pages that another has computed: not if every token's hidden state
+/// is wanted.
+fn may_share(request: &Request) -> bool {
+	!request.embed
 }
 
 /// Counts prompt tokens whose KV a sequence found.
@@ -828,10 +847,7 @@ fn advance(
 	logits: &[f32],
 	eos: &[u32],
 ) -> Result<Option<FinishReason>, EngineError> {
-	let id = sequence
-		.sampler
-		.next(logits)
-		.ok_or_else(|| EngineError::Backend("the model gave no finite logit".into()))?;
+	let Choice { id, logprobs } = sequence.sampler.next(logits)?;
 	sequence.tokens.push(id);
 	let ended = eos.contains(&id);
 	let piece = if ended {
@@ -847,7 +863,8 @@ fn advance(
 		text.push_str(&sequence.stop.finish());
 		stopped = hit;
 	}
-	send(&sequence.events, StreamEvent::Token { id, text });
+	let token = StreamEvent::Token { id, text, logprobs };
+	send(&sequence.events, token);
 	Ok(if ended || stopped {
 		Some(FinishReason::Stop)
 	} else if full {

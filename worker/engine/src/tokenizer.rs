@@ -1,6 +1,10 @@
 //! Text to tokens and back, without ever splitting a character, and the chat template.
 
-use std::{path::Path, sync::Arc};
+use std::{
+	collections::{BTreeMap, HashMap},
+	path::Path,
+	sync::Arc,
+};
 
 use minijinja::{context, syntax::SyntaxConfig, Environment, ErrorKind};
 use serde::{Deserialize, Serialize};
@@ -11,6 +15,7 @@ use crate::{
 	config::ModelConfig,
 	error::ModelError,
 	gguf::{Gguf, Value as GgufValue},
+	tools::{Chat, Tool, OPEN},
 };
 
 /// Used when a model brings no chat template.
@@ -41,6 +46,12 @@ struct Inner {
 	bos: Option<String>,
 	eos: Option<String>,
 	add_bos: Option<u32>,
+	/// Whether tokens are written with one character for each byte.
+	byte_level: bool,
+	/// Tokens that were added to the vocabulary: their text, and whether they are special.
+	added: HashMap<u32, (String, bool)>,
+	/// Whether the template tells tools, and calls, in the form of [`crate::tools`].
+	knows_tools: bool,
 }
 
 /// The tokenizer of a model with its chat template. Cloning is cheap.
@@ -51,6 +62,37 @@ pub struct Tokenizer {
 
 fn broken(error: impl std::fmt::Display) -> ModelError {
 	ModelError::Tokenizer(error.to_string())
+}
+
+/// JSON with the keys of every object in order, so that its hash does not depend on how it was put together.
+fn in_order(value: &Value) -> String {
+	match value {
+		Value::Object(map) => {
+			let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+			let fields: Vec<String> = sorted
+				.into_iter()
+				.map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), in_order(value)))
+				.collect();
+			format!("{{{}}}", fields.join(","))
+		}
+		Value::Array(items) => {
+			let items: Vec<String> = items.iter().map(in_order).collect();
+			format!("[{}]", items.join(","))
+		}
+		other => other.to_string(),
+	}
+}
+
+/// The byte that a character of a byte-level vocabulary stands for: printable Latin-1 for itself, what follows
+/// U+0100 for all others in order.
+fn byte_of(character: char) -> Option<u8> {
+	let own = |code: u32| matches!(code, 33..=126 | 161..=172 | 174..=255);
+	let code = u32::from(character);
+	if own(code) {
+		return u8::try_from(code).ok();
+	}
+	let at = code.checked_sub(256)? as usize;
+	(0u8..=255).filter(|byte| !own(u32::from(*byte))).nth(at)
 }
 
 /// Python's string methods that chat templates use.
@@ -135,13 +177,25 @@ impl Tokenizer {
 		let mut tokenizer = tokenizers::Tokenizer::from_bytes(json).map_err(broken)?;
 		tokenizer.with_padding(None);
 		tokenizer.with_truncation(None).map_err(broken)?;
-		let templates = environment(template.unwrap_or_else(|| CHATML.to_string()))?;
+		let template = template.unwrap_or_else(|| CHATML.to_string());
+		let knows_tools = template.contains("tools") && template.contains(OPEN);
+		let templates = environment(template)?;
+		let decoder = tokenizer.get_decoder().map(serde_json::to_string);
+		let byte_level = matches!(decoder, Some(Ok(decoder)) if decoder.contains("\"ByteLevel\""));
+		let added = tokenizer
+			.get_added_tokens_decoder()
+			.into_iter()
+			.map(|(id, token)| (id, (token.content, token.special)))
+			.collect();
 		let inner = Arc::new(Inner {
 			tokenizer,
 			templates,
 			bos,
 			eos,
 			add_bos,
+			byte_level,
+			added,
+			knows_tools,
 		});
 		Ok((Self { inner }, Sha256::digest(json).into()))
 	}
@@ -289,8 +343,7 @@ impl Tokenizer {
 			.map(str::to_string);
 		let add_bos = gguf.bool("tokenizer.ggml.add_bos_token").unwrap_or(false);
 		let add_bos = add_bos.then_some(config.bos).flatten();
-		let json = serde_json::to_vec(&json).map_err(broken)?;
-		Self::new(&json, template, bos, eos, add_bos)
+		Self::new(in_order(&json).as_bytes(), template, bos, eos, add_bos)
 	}
 
 	/// Tokens of a text exactly as it stands; names of special tokens in it become those tokens.
@@ -339,6 +392,80 @@ impl Tokenizer {
 		self.inner.tokenizer.id_to_token(id)
 	}
 
+	/// Whether the token is special: it leaves no trace in a text.
+	pub fn is_special(&self, id: u32) -> bool {
+		self.inner
+			.added
+			.get(&id)
+			.is_some_and(|(_, special)| *special)
+	}
+
+	/// Whether every byte can be written as a token of its own and no text changes when it is tokenised.
+	pub fn is_byte_level(&self) -> bool {
+		self.inner.byte_level
+	}
+
+	/// Bytes of a token's text: those of a part of a character too, those of a special token's name. None for an
+	/// id without a token.
+	pub fn token_bytes(&self, id: u32) -> Vec<u8> {
+		if let Some((content, _)) = self.inner.added.get(&id) {
+			return content.clone().into_bytes();
+		}
+		let Some(token) = self.id_to_token(id) else {
+			return Vec::new();
+		};
+		if self.inner.byte_level {
+			let bytes: Option<Vec<u8>> = token.chars().map(byte_of).collect();
+			return bytes.unwrap_or_else(|| token.into_bytes());
+		}
+		// As SentencePiece writes bytes and spaces.
+		let byte = token
+			.strip_prefix("<0x")
+			.and_then(|rest| rest.strip_suffix('>'))
+			.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+		match byte {
+			Some(byte) => vec![byte],
+			None => token.replace('\u{2581}', " ").into_bytes(),
+		}
+	}
+
+	/// The prompt of a conversation with tools, up to where the assistant's answer begins. Where the model's template
+	/// does not know tools, they are told in the system message.
+	///
+	/// # Errors
+	/// As [`Self::apply_chat_template`].
+	pub fn render_chat(&self, chat: &Chat) -> Result<String, ModelError> {
+		let has_tools = !chat.tools.is_empty() || chat.messages.iter().any(|m| !m.calls.is_empty());
+		if !has_tools || !self.inner.knows_tools {
+			return self.apply_chat_template(&chat.plain(), true);
+		}
+		let messages: Vec<Value> = chat
+			.messages
+			.iter()
+			.map(|turn| {
+				let mut message = json!({ "role": turn.role, "content": turn.content });
+				if !turn.calls.is_empty() {
+					let calls = turn.calls.iter().map(|call| {
+						let arguments: Value =
+							serde_json::from_str(&call.arguments).unwrap_or_default();
+						let function = json!({ "name": call.name, "arguments": arguments });
+						json!({ "type": "function", "function": function })
+					});
+					message["tool_calls"] = calls.collect();
+				}
+				message
+			})
+			.collect();
+		let tools: Vec<Value> = chat.tools.iter().map(Tool::shown).collect();
+		// Templates ask whether there are tools at all.
+		let tools = (!tools.is_empty()).then_some(tools);
+		self.render(
+			minijinja::Value::from_serialize(&messages),
+			minijinja::Value::from_serialize(&tools),
+			true,
+		)
+	}
+
 	/// The prompt of a conversation by the model's own template (ChatML if it has none). With
 	/// `add_generation_prompt` it ends where the assistant's answer begins.
 	///
@@ -353,12 +480,22 @@ impl Tokenizer {
 			.iter()
 			.map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
 			.collect();
+		self.render(messages.into(), ().into(), add_generation_prompt)
+	}
+
+	fn render(
+		&self,
+		messages: minijinja::Value,
+		tools: minijinja::Value,
+		add_generation_prompt: bool,
+	) -> Result<String, ModelError> {
 		self.inner
 			.templates
 			.get_template("chat")
 			.and_then(|t| {
 				t.render(context! {
 					messages => messages,
+					tools => tools,
 					add_generation_prompt => add_generation_prompt,
 					bos_token => self.inner.bos.as_deref().unwrap_or(""),
 					eos_token => self.inner.eos.as_deref().unwrap_or(""),

@@ -166,7 +166,9 @@ fn streams_should_carry_the_whole_text_in_whole_characters() {
 	let reason = futures::executor::block_on(async {
 		loop {
 			match stream.next().await.unwrap() {
-				StreamEvent::Token { id, text: piece } => {
+				StreamEvent::Token {
+					id, text: piece, ..
+				} => {
 					ids.push(id);
 					text.push_str(&piece);
 				}

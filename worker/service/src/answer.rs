@@ -25,14 +25,18 @@ use crate::{
 use codec::Encode;
 use futures::{stream::BoxStream, Stream, StreamExt};
 use openledger_engine::{
-	Allowance, ChatMessage, FinishReason, Request, Sampling, StreamEvent, Tenant,
+	Allowance, ChatMessage, Constraint, FinishReason, Request, Sampling, StreamEvent, Tenant,
 };
 use openledger_primitives::{voucher::acknowledge, AccountId, Balance, Hash, Rate};
 use openledger_proto::v1::{
 	generate_request::Frame as In, generate_response::Frame as Out, start, Accepted, Chunk, Due,
 	Finished, GenerateRequest, GenerateResponse, LaneState, Rate as WireRate, Settled, Start,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+	collections::{BTreeMap, HashMap},
+	sync::Arc,
+	time::Duration,
+};
 use tokio::{
 	sync::mpsc,
 	time::{timeout, Instant},
@@ -168,12 +172,13 @@ where
 				() = stopped(&mut stop) => break "cancelled",
 			};
 			match event {
-				Some(StreamEvent::Token { id, text }) => {
+				Some(StreamEvent::Token { id, text, .. }) => {
 					out = out.saturating_add(1);
 					tracked.token();
 					self.send(Out::Chunk(chunk(id, text, out, None))).await?;
 				}
 				Some(StreamEvent::Finished { reason, .. }) => break name_of(reason),
+				Some(StreamEvent::Embedding(_)) => {}
 				Some(StreamEvent::Failed(error)) => return Err(error.into()),
 				None => return Err(Refusal::ShuttingDown),
 			}
@@ -341,7 +346,7 @@ impl Session<'_> {
 				event = tokens.next() => event,
 			};
 			match event {
-				Some(StreamEvent::Token { id, text }) => {
+				Some(StreamEvent::Token { id, text, .. }) => {
 					tracked.token();
 					let out = ended.tokens_out.saturating_add(1);
 					let bytes = ended.text.len().saturating_add(text.len());
@@ -361,6 +366,7 @@ impl Session<'_> {
 					ended.reason = name_of(reason);
 					return Ok(());
 				}
+				Some(StreamEvent::Embedding(_)) => {}
 				Some(StreamEvent::Failed(error)) => return Err(error.into()),
 				None => return Err(Refusal::ShuttingDown),
 			}
@@ -528,7 +534,7 @@ impl Session<'_> {
 		let amount: Balance = now.amount.saturating_sub(before.amount);
 		self.worker
 			.metrics
-			.earned(amount.saturating_sub(licence), licence);
+			.earned(&self.model, amount.saturating_sub(licence), licence);
 	}
 }
 
@@ -652,10 +658,39 @@ fn wanted(start: Start) -> Result<Wanted, Refusal> {
 				most => Some(usize::try_from(most).unwrap_or(usize::MAX)),
 			},
 			seed: sampling.seed,
+			min_p: (sampling.min_p != 0.0).then_some(sampling.min_p),
+			presence_penalty: sampling.presence_penalty,
+			frequency_penalty: sampling.frequency_penalty,
+			repetition_penalty: (sampling.repetition_penalty != 0.0)
+				.then_some(sampling.repetition_penalty),
+			logit_bias: sorted(sampling.logit_bias),
+			min_tokens: usize::try_from(sampling.min_tokens).unwrap_or(usize::MAX),
+			logprobs: None,
 		},
 		max_tokens: start.max_tokens,
 		stop: start.stop,
+		form: form(&start.json_schema)?,
 	})
+}
+
+/// The same request is the same whatever order its map came in.
+fn sorted(map: HashMap<u32, f32>) -> Vec<(u32, f32)> {
+	map.into_iter()
+		.collect::<BTreeMap<_, _>>()
+		.into_iter()
+		.collect()
+}
+
+fn form(schema: &str) -> Result<Option<(Constraint, &'static str)>, Refusal> {
+	const FIELD: &str = "json_schema";
+	if schema.is_empty() {
+		return Ok(None);
+	}
+	let schema = serde_json::from_str(schema)
+		.map_err(|error| Refusal::field(FIELD, format!("is no JSON: {error}")))?;
+	let constraint = Constraint::json_schema(&schema)
+		.map_err(|error| Refusal::field(FIELD, format!("cannot be used: {error}")))?;
+	Ok(Some((constraint, FIELD)))
 }
 
 /// A conversation from the wire.
@@ -664,5 +699,6 @@ pub fn input_of(chat: openledger_proto::v1::Chat) -> Input {
 		role: message.role,
 		content: message.content,
 	};
-	Input::Chat(chat.messages.into_iter().map(message).collect())
+	let messages: Vec<ChatMessage> = chat.messages.into_iter().map(message).collect();
+	Input::Chat(messages.into())
 }

@@ -17,6 +17,7 @@ use openledger_primitives::{
 };
 use std::{
 	collections::BTreeMap,
+	path::Path,
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant},
 };
@@ -24,6 +25,9 @@ use std::{
 /// How long an offline worker remembers what is in its store before a name it does not know makes it
 /// look again.
 const RESCAN: Duration = Duration::from_secs(1);
+
+/// Most bytes of a name that an operator gives an adapter.
+const MAX_NAME: usize = 200;
 
 /// An adapter that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +189,8 @@ pub fn registered(adapter: &Adapter) -> Registered {
 struct Scan {
 	names: BTreeMap<String, AdapterKey>,
 	at: Option<Instant>,
+	/// Names that were given by hand.
+	given: BTreeMap<String, AdapterKey>,
 }
 
 /// What a worker without a chain serves: the base model, and every folder of its store by its name.
@@ -238,7 +244,57 @@ impl Offline {
 			scan.names = self.read(&scan.names);
 			scan.at = Some(Instant::now());
 		}
-		scan.names.clone()
+		let mut names = scan.names.clone();
+		names.extend(scan.given.iter().map(|(name, key)| (name.clone(), *key)));
+		names
+	}
+
+	/// Serves the adapter in a folder of the store, given absolutely or from the store's root, as `name`; in place of
+	/// another of that name only with `replace`.
+	pub fn add(&self, name: &str, folder: &Path, replace: bool) -> Result<(), Refusal> {
+		if name == self.base || name.starts_with('.') || name.len() > MAX_NAME {
+			let reason =
+				format!("must be another name than the base model's, of at most {MAX_NAME} bytes");
+			return Err(Refusal::field("lora_name", reason));
+		}
+		let outside = || {
+			let reason =
+				"must be a folder in the worker's store (--store), with adapter_config.json and \
+			              adapter_model.safetensors";
+			Refusal::field("lora_path", reason)
+		};
+		let root = self
+			.generator
+			.store()
+			.canonicalize()
+			.map_err(|_| outside())?;
+		let path = root.join(folder).canonicalize().map_err(|_| outside())?;
+		if !path.starts_with(&root) || path == root {
+			return Err(outside());
+		}
+		// What the folder's files name must not lead out of the store either.
+		for file in [WEIGHTS_FILE, CONFIG_FILE] {
+			let file = path.join(file).canonicalize().map_err(|_| outside())?;
+			if !file.starts_with(&root) {
+				return Err(outside());
+			}
+		}
+		let key = self.generator.import(&path)?;
+		self.generator.check_adapter(&key)?;
+		let other = self.names().get(name).is_some_and(|known| *known != key);
+		if other && !replace {
+			let reason = "is taken by another adapter; unload that, or set `load_inplace`";
+			return Err(Refusal::field("lora_name", reason));
+		}
+		let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
+		scan.given.insert(name.to_owned(), key);
+		Ok(())
+	}
+
+	/// Forgets a name that was given with [`Self::add`].
+	pub fn remove(&self, name: &str) {
+		let mut scan = self.scan.lock().unwrap_or_else(PoisonError::into_inner);
+		scan.given.remove(name);
 	}
 
 	/// A folder that is not named by its hashes is imported under its name; the import stays beside it.

@@ -15,6 +15,14 @@ pub enum Refusal {
 	/// A field is missing, malformed or out of its range.
 	#[error("{0}")]
 	BadRequest(String),
+	/// A named field is missing, malformed, out of its range or not supported.
+	#[error("`{field}` {reason}")]
+	BadField {
+		/// The field, as `messages[2].content`.
+		field: String,
+		/// What is wrong with it, as the end of a sentence that begins with its name.
+		reason: String,
+	},
 	/// No model of that name.
 	#[error("no model is called {0:?}; `openledger adapter list` and `openledger model list` show the names")]
 	UnknownModel(String),
@@ -126,6 +134,8 @@ pub enum Refusal {
 		message: String,
 		/// Whether the request itself is at fault.
 		by_caller: bool,
+		/// The field at fault.
+		field: Option<&'static str>,
 	},
 	/// The answer could not be attributed.
 	#[error("the answer cannot be attributed: {0}")]
@@ -160,7 +170,7 @@ pub enum Refusal {
 	/// The call is the operator's and carries no token, or a wrong one.
 	#[error(
 		"this call is for the worker's operator: send the token in operator.token of its --data folder (or in \
-		 --operator-token-file) as metadata `authorization: Bearer <token>`"
+		 --operator-token-file) as `authorization: Bearer <token>`"
 	)]
 	NotTheOperator,
 	/// There is no room for more files.
@@ -177,8 +187,9 @@ pub enum Refusal {
 }
 
 /// Codes of the engine's errors that come from too much at once.
-const LOAD: [&str; 5] = [
+const LOAD: [&str; 6] = [
 	"deadline",
+	"grammar-busy",
 	"shutting-down",
 	"adapter-in-use",
 	"adapter-no-room-yet",
@@ -207,7 +218,7 @@ impl Refusal {
 	pub fn code(&self) -> &'static str {
 		match self {
 			Self::PaymentRequired => "payment-required",
-			Self::BadRequest(_) => "bad-request",
+			Self::BadRequest(_) | Self::BadField { .. } => "bad-request",
 			Self::UnknownModel(_) => "unknown-model",
 			Self::ModelRetired(_) => "model-retired",
 			Self::OtherBase(_) => "other-base",
@@ -247,6 +258,7 @@ impl Refusal {
 	pub fn blame(&self) -> Blame {
 		match self {
 			Self::BadRequest(_)
+			| Self::BadField { .. }
 			| Self::ModelRetired(_)
 			| Self::OtherBase(_)
 			| Self::LaneOutOfRange(_)
@@ -292,6 +304,14 @@ impl Refusal {
 			Self::Busy { retry_after, .. } => Some(*retry_after),
 			Self::TooManyStreams(_) | Self::LaneBusy(_) => Some(1),
 			_ => None,
+		}
+	}
+
+	/// A field that is wrong; `reason` ends a sentence that begins with its name.
+	pub fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
+		Self::BadField {
+			field: field.into(),
+			reason: reason.into(),
 		}
 	}
 

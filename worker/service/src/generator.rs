@@ -4,19 +4,23 @@ use crate::error::Refusal;
 use futures::stream::{BoxStream, StreamExt};
 use openledger_attribution::{byte_level_tokens, Token};
 use openledger_engine::{
-	AdapterError, AdapterKey, ChatMessage, Engine, EngineError, EngineStats, ModelError, Request,
-	StreamEvent,
+	AdapterError, AdapterKey, Chat, Constraint, Engine, EngineError, EngineStats, Grammar,
+	ModelError, Request, StreamEvent,
 };
 use std::path::{Path, PathBuf};
 
 /// Turns prompts into tokens.
 pub trait Generator: Send + Sync + 'static {
 	/// Tokens of a conversation by the model's chat template.
-	fn chat(&self, messages: &[ChatMessage]) -> Result<Vec<u32>, Refusal>;
+	fn chat(&self, chat: &Chat) -> Result<Vec<u32>, Refusal>;
 	/// Tokens of a prompt as it stands.
 	fn prompt(&self, text: &str) -> Result<Vec<u32>, Refusal>;
 	/// Tokens of a text with the bytes each stands for, without special tokens.
 	fn tokenize(&self, text: &str) -> Vec<Token>;
+	/// The bytes of one token's text, and whether the token is special.
+	fn token(&self, id: u32) -> (Vec<u8>, bool);
+	/// Makes a grammar. Blocks until it is made.
+	fn compile(&self, constraint: &Constraint) -> Result<Grammar, Refusal>;
 	/// The text of a prompt's tokens; special tokens leave no trace.
 	fn text(&self, tokens: &[u32]) -> Result<String, Refusal>;
 	/// Most tokens of prompt and answer together.
@@ -53,6 +57,8 @@ impl From<EngineError> for Refusal {
 				| EngineError::PromptTooLong { .. }
 				| EngineError::UnknownToken(_)
 				| EngineError::BadSampling { .. }
+				| EngineError::BadGrammar(_)
+				| EngineError::GrammarTooComplex(_)
 				| EngineError::Model(ModelError::Template(_))
 				| EngineError::Adapter(AdapterError::Pinned(_))
 		);
@@ -63,6 +69,10 @@ impl From<EngineError> for Refusal {
 				retry_after,
 			};
 		}
+		let field = match &error {
+			EngineError::BadSampling { name, .. } => Some(*name),
+			_ => None,
+		};
 		match error {
 			EngineError::PromptTooLong { prompt, limit } => Self::PromptTooLong { prompt, limit },
 			EngineError::ShuttingDown => Self::ShuttingDown,
@@ -70,6 +80,7 @@ impl From<EngineError> for Refusal {
 				code: error.code(),
 				message: error.to_string(),
 				by_caller,
+				field,
 			},
 		}
 	}
@@ -88,8 +99,8 @@ impl From<AdapterError> for Refusal {
 }
 
 impl Generator for Engine {
-	fn chat(&self, messages: &[ChatMessage]) -> Result<Vec<u32>, Refusal> {
-		let text = self.tokenizer().apply_chat_template(messages, true)?;
+	fn chat(&self, chat: &Chat) -> Result<Vec<u32>, Refusal> {
+		let text = self.tokenizer().render_chat(chat)?;
 		Ok(self.tokenizer().encode(&text)?)
 	}
 
@@ -104,6 +115,15 @@ impl Generator for Engine {
 			tracing::error!("an answer cannot be tokenised; it earns by equal shares");
 			Vec::new()
 		})
+	}
+
+	fn token(&self, id: u32) -> (Vec<u8>, bool) {
+		let tokenizer = self.tokenizer();
+		(tokenizer.token_bytes(id), tokenizer.is_special(id))
+	}
+
+	fn compile(&self, constraint: &Constraint) -> Result<Grammar, Refusal> {
+		Ok(Engine::compile(self, constraint)?)
 	}
 
 	fn text(&self, tokens: &[u32]) -> Result<String, Refusal> {

@@ -9,6 +9,7 @@ use crate::{
 	payee::Payee,
 	reporter::payouts_of,
 	store::ReceiptRecord,
+	telemetry,
 	trees::{Reports, Shown},
 	worker::{Input, Mode, Wanted, Worker},
 };
@@ -27,6 +28,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, Semaphore};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{async_trait, Request, Response, Status, Streaming};
+use tracing::Instrument;
 
 /// Frames that wait for a slow client before the answer does.
 const FRAMES: usize = 64;
@@ -104,6 +106,7 @@ impl Services {
 				sampling: Sampling::default(),
 				max_tokens: request.max_tokens,
 				stop: Vec::new(),
+				form: None,
 			})
 			.await?;
 		let price = ready.model.price;
@@ -499,11 +502,10 @@ impl Inference for Services {
 		request: Request<Streaming<GenerateRequest>>,
 	) -> Result<Response<Self::GenerateStream>, Status> {
 		let (replies, receiver) = mpsc::channel(FRAMES);
-		tokio::spawn(answer::serve(
-			self.worker.clone(),
-			request.into_inner(),
-			replies,
-		));
+		let given = request.metadata().get("x-request-id");
+		let span = telemetry::call("Generate", given.and_then(|id| id.to_str().ok()));
+		let serve = answer::serve(self.worker.clone(), request.into_inner(), replies);
+		tokio::spawn(serve.instrument(span));
 		Ok(Response::new(ReceiverStream::new(receiver)))
 	}
 

@@ -1,48 +1,54 @@
-//! The OpenAI HTTP interface, `/health` and `/metrics`.
+//! The OpenAI HTTP interface, vLLM's calls for adapters, `/health` and `/metrics`.
 //!
-//! Completions are free on a worker without a chain. With a chain they answer 402: vouchers travel
+//! Completions and embeddings are free on a worker without a chain. With a chain they answer 402: vouchers travel
 //! over gRPC, and `openledger gateway` offers this same interface on the payer's side.
+//!
+//! Every answer carries an `x-request-id`: the client's own, if it sent a usable one. It stands in every log line of
+//! the request and on its trace.
 
 use crate::{
-	answer::name_of,
+	completion::{begin, Kind},
 	error::{Blame, Refusal},
-	metrics::Tracked,
-	worker::{answer_id, Input, Mode, Ready, Wanted, Worker},
+	openai::{self, Fields},
+	telemetry,
+	worker::{Mode, Worker},
 };
 use axum::{
-	extract::{rejection::JsonRejection, DefaultBodyLimit, State},
-	http::{header, StatusCode},
-	response::{
-		sse::{Event, KeepAlive, Sse},
-		IntoResponse, Response,
-	},
+	body::Bytes,
+	extract::{rejection::BytesRejection, DefaultBodyLimit, Path, State},
+	http::{header, HeaderMap, StatusCode},
+	middleware,
+	response::{IntoResponse, Response},
 	routing::{get, post},
 	Json, Router,
 };
-use futures::{stream::BoxStream, Stream, StreamExt};
-use openledger_engine::{ChatMessage, Sampling, StreamEvent};
-use serde::Deserialize;
+use base64::Engine as _;
+use futures::StreamExt;
+use openledger_engine::{Request, StreamEvent};
 use serde_json::{json, Value};
-use std::{
-	convert::Infallible,
-	sync::Arc,
-	time::{SystemTime, UNIX_EPOCH},
-};
-use tokio::sync::OwnedSemaphorePermit;
-use tower_http::{cors::CorsLayer, trace::TraceLayer};
+use std::sync::Arc;
+use tower_http::cors::CorsLayer;
+
+type Body = Result<Bytes, BytesRejection>;
 
 /// The routes of `worker`.
 pub fn router(worker: Arc<Worker>) -> Router {
 	Router::new()
 		.route("/v1/chat/completions", post(chat_completions))
 		.route("/v1/completions", post(completions))
+		.route("/v1/embeddings", post(embeddings))
 		.route("/v1/models", get(models))
+		.route("/v1/models/{*name}", get(model))
+		.route("/v1/load_lora_adapter", post(load_adapter))
+		.route("/v1/unload_lora_adapter", post(unload_adapter))
+		.route("/tokenize", post(tokenize))
+		.route("/detokenize", post(detokenize))
 		.route("/health", get(health))
 		.route("/metrics", get(metrics))
 		.fallback(not_found)
 		.layer(DefaultBodyLimit::max(worker.limits.message))
-		.layer(CorsLayer::permissive())
-		.layer(TraceLayer::new_for_http())
+		.layer(middleware::from_fn(telemetry::identified))
+		.layer(CorsLayer::permissive().expose_headers([telemetry::REQUEST_ID]))
 		.with_state(worker)
 }
 
@@ -61,7 +67,8 @@ impl IntoResponse for Refusal {
 	}
 }
 
-fn error_body(refusal: &Refusal) -> Value {
+/// A refusal as OpenAI's clients read it.
+pub fn error_body(refusal: &Refusal) -> Value {
 	let kind = match refusal.blame() {
 		Blame::Request => "invalid_request_error",
 		Blame::Payment => "insufficient_quota",
@@ -71,6 +78,10 @@ fn error_body(refusal: &Refusal) -> Value {
 		Blame::Worker => "server_error",
 	};
 	let param = match refusal {
+		Refusal::BadField { field, .. } => Value::from(field.as_str()),
+		Refusal::Engine {
+			field: Some(field), ..
+		} => Value::from(*field),
 		Refusal::UnknownModel(_) | Refusal::ModelRetired(_) | Refusal::AdapterMissing { .. } => {
 			Value::from("model")
 		}
@@ -81,15 +92,16 @@ fn error_body(refusal: &Refusal) -> Value {
 	} })
 }
 
-fn refuse(worker: &Worker, refusal: Refusal, context: &str) -> Response {
+/// Counts, logs and answers a refusal.
+pub fn refuse(worker: &Worker, refusal: Refusal, context: &str) -> Response {
 	worker.refused(&refusal, context);
 	refusal.into_response()
 }
 
 async fn not_found() -> Response {
 	Refusal::NotFound(
-		"no such path; there are /v1/chat/completions, /v1/completions, /v1/models, /health and \
-		 /metrics"
+		"no such path; there are /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, \
+		 /v1/load_lora_adapter, /v1/unload_lora_adapter, /tokenize, /detokenize, /health and /metrics"
 			.into(),
 	)
 	.into_response()
@@ -126,6 +138,19 @@ async fn metrics(State(worker): State<Arc<Worker>>) -> Response {
 async fn models(State(worker): State<Arc<Worker>>) -> Response {
 	match list(&worker).await {
 		Ok(models) => Json(json!({ "object": "list", "data": models })).into_response(),
+		Err(refusal) => refuse(&worker, refusal, "models"),
+	}
+}
+
+async fn model(State(worker): State<Arc<Worker>>, Path(name): Path<String>) -> Response {
+	let listed = list(&worker).await.and_then(|models| {
+		let found = models
+			.into_iter()
+			.find(|model| model["id"] == name.as_str());
+		found.ok_or(Refusal::UnknownModel(name))
+	});
+	match listed {
+		Ok(model) => Json(model).into_response(),
 		Err(refusal) => refuse(&worker, refusal, "models"),
 	}
 }
@@ -169,182 +194,9 @@ async fn list(worker: &Worker) -> Result<Vec<Value>, Refusal> {
 	Ok(entries)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-	One(String),
-	Many(Vec<String>),
-}
-
-impl OneOrMany {
-	fn into_vec(self) -> Vec<String> {
-		match self {
-			Self::One(text) => vec![text],
-			Self::Many(texts) => texts,
-		}
-	}
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content {
-	Text(String),
-	Parts(Vec<Part>),
-}
-
-#[derive(Debug, Deserialize)]
-struct Part {
-	#[serde(rename = "type")]
-	kind: String,
-	text: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Message {
-	role: String,
-	content: Option<Content>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct StreamOptions {
-	#[serde(default)]
-	include_usage: bool,
-}
-
-/// What both kinds of completion have in common. Settings that would change the answer and are not
-/// honoured are listed so that they can be refused by name.
-#[derive(Debug, Deserialize)]
-struct Common {
-	#[serde(default)]
-	model: String,
-	temperature: Option<f32>,
-	top_p: Option<f32>,
-	top_k: Option<i64>,
-	seed: Option<u64>,
-	max_tokens: Option<u32>,
-	max_completion_tokens: Option<u32>,
-	stop: Option<OneOrMany>,
-	#[serde(default)]
-	stream: bool,
-	stream_options: Option<StreamOptions>,
-	n: Option<u32>,
-	frequency_penalty: Option<f32>,
-	presence_penalty: Option<f32>,
-	logprobs: Option<Value>,
-	tools: Option<Vec<Value>>,
-	response_format: Option<Value>,
-	logit_bias: Option<Value>,
-	echo: Option<bool>,
-	suffix: Option<String>,
-	best_of: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ChatRequest {
-	messages: Vec<Message>,
-	#[serde(flatten)]
-	common: Common,
-}
-
-#[derive(Debug, Deserialize)]
-struct CompletionRequest {
-	prompt: OneOrMany,
-	#[serde(flatten)]
-	common: Common,
-}
-
-impl Common {
-	fn unsupported(&self) -> Option<&'static str> {
-		let is_set = |value: &Option<Value>| {
-			value.as_ref().is_some_and(|value| match value {
-				Value::Null | Value::Bool(false) => false,
-				Value::Object(map) => !map.is_empty(),
-				_ => true,
-			})
-		};
-		let format = self.response_format.as_ref().is_some_and(|format| {
-			!format.is_null() && format.get("type").and_then(Value::as_str) != Some("text")
-		});
-		[
-			(self.n.is_some_and(|n| n != 1), "n"),
-			(self.best_of.is_some_and(|n| n != 1), "best_of"),
-			(
-				self.frequency_penalty.is_some_and(|p| p != 0.0),
-				"frequency_penalty",
-			),
-			(
-				self.presence_penalty.is_some_and(|p| p != 0.0),
-				"presence_penalty",
-			),
-			(is_set(&self.logprobs), "logprobs"),
-			(is_set(&self.logit_bias), "logit_bias"),
-			(
-				self.tools.as_ref().is_some_and(|tools| !tools.is_empty()),
-				"tools",
-			),
-			(format, "response_format"),
-			(self.echo == Some(true), "echo"),
-			(
-				self.suffix
-					.as_ref()
-					.is_some_and(|suffix| !suffix.is_empty()),
-				"suffix",
-			),
-		]
-		.into_iter()
-		.find_map(|(set, name)| set.then_some(name))
-	}
-
-	fn wanted(self, input: Input) -> Result<Wanted, Refusal> {
-		if let Some(name) = self.unsupported() {
-			return Err(Refusal::BadRequest(format!(
-				"`{name}` is not supported; leave it out"
-			)));
-		}
-		let top_k = match self.top_k {
-			None | Some(-1 | 0) => None,
-			Some(k) => Some(usize::try_from(k).map_err(|_| {
-				Refusal::BadRequest("`top_k` must be -1 or a positive number".into())
-			})?),
-		};
-		Ok(Wanted {
-			model: self.model,
-			input,
-			sampling: Sampling {
-				temperature: self.temperature.unwrap_or(1.0),
-				top_p: self.top_p,
-				top_k,
-				seed: self.seed,
-			},
-			max_tokens: self.max_completion_tokens.or(self.max_tokens).unwrap_or(0),
-			stop: self.stop.map(OneOrMany::into_vec).unwrap_or_default(),
-		})
-	}
-}
-
-fn message(message: Message) -> Result<ChatMessage, Refusal> {
-	let content = match message.content {
-		None => String::new(),
-		Some(Content::Text(text)) => text,
-		Some(Content::Parts(parts)) => parts
-			.into_iter()
-			.map(|part| match (part.kind.as_str(), part.text) {
-				("text", Some(text)) => Ok(text),
-				(kind, _) => Err(Refusal::BadRequest(format!(
-					"content of type {kind:?} is not supported; send text"
-				))),
-			})
-			.collect::<Result<_, _>>()?,
-	};
-	Ok(ChatMessage {
-		role: message.role,
-		content,
-	})
-}
-
-fn body<T>(worker: &Worker, body: Result<Json<T>, JsonRejection>) -> Result<T, Refusal> {
+fn fields(worker: &Worker, body: Body) -> Result<Fields, Refusal> {
 	match body {
-		Ok(Json(body)) => Ok(body),
+		Ok(body) => Fields::parse(&body),
 		Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
 			Err(Refusal::TooLarge {
 				what: "the request's body".into(),
@@ -362,216 +214,205 @@ fn free_only(worker: &Worker) -> Result<(), Refusal> {
 	}
 }
 
-async fn chat_completions(
-	State(worker): State<Arc<Worker>>,
-	request: Result<Json<ChatRequest>, JsonRejection>,
-) -> Response {
-	let begin = async {
+async fn chat_completions(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+	let begun = async {
 		free_only(&worker)?;
-		let request = body(&worker, request)?;
-		let messages = request
-			.messages
-			.into_iter()
-			.map(message)
-			.collect::<Result<Vec<_>, _>>()?;
-		begin(&worker, Kind::Chat, Input::Chat(messages), request.common).await
+		begin(&worker, Kind::Chat, openai::chat(fields(&worker, body)?)?).await
 	};
-	match begin.await {
+	match begun.await {
 		Ok(running) => running.respond().await,
 		Err(refusal) => refuse(&worker, refusal, "chat.completions"),
 	}
 }
 
-async fn completions(
-	State(worker): State<Arc<Worker>>,
-	request: Result<Json<CompletionRequest>, JsonRejection>,
-) -> Response {
-	let begin = async {
+async fn completions(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+	let begun = async {
 		free_only(&worker)?;
-		let request = body(&worker, request)?;
-		let mut prompts = request.prompt.into_vec();
-		let (Some(prompt), true) = (prompts.pop(), prompts.is_empty()) else {
-			return Err(Refusal::BadRequest("`prompt` must be one text".into()));
-		};
-		begin(&worker, Kind::Text, Input::Prompt(prompt), request.common).await
+		let asked = openai::completion(fields(&worker, body)?)?;
+		begin(&worker, Kind::Text, asked).await
 	};
-	match begin.await {
+	match begun.await {
 		Ok(running) => running.respond().await,
 		Err(refusal) => refuse(&worker, refusal, "completions"),
 	}
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-	Chat,
-	Text,
-}
-
-impl Kind {
-	fn object(self, streaming: bool) -> &'static str {
-		match (self, streaming) {
-			(Self::Chat, false) => "chat.completion",
-			(Self::Chat, true) => "chat.completion.chunk",
-			(Self::Text, _) => "text_completion",
-		}
-	}
-
-	fn choice(self, streaming: bool, text: &str, first: bool, reason: Option<&str>) -> Value {
-		let mut choice = json!({ "index": 0, "finish_reason": reason, "logprobs": null });
-		let (field, value) = match (self, streaming) {
-			(Self::Text, _) => ("text", Value::from(text)),
-			(Self::Chat, false) => ("message", json!({ "role": "assistant", "content": text })),
-			(Self::Chat, true) if first => {
-				("delta", json!({ "role": "assistant", "content": text }))
-			}
-			(Self::Chat, true) if text.is_empty() && reason.is_some() => ("delta", json!({})),
-			(Self::Chat, true) => ("delta", json!({ "content": text })),
-		};
-		choice[field] = value;
-		choice
+async fn embeddings(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+	match embed(&worker, body).await {
+		Ok(answer) => Json(answer).into_response(),
+		Err(refusal) => refuse(&worker, refusal, "embeddings"),
 	}
 }
 
-/// An answer under way over HTTP.
-struct Running {
-	worker: Arc<Worker>,
-	kind: Kind,
-	id: String,
-	model: String,
-	created: u64,
-	prompt_tokens: u32,
-	stream: bool,
-	include_usage: bool,
-	tokens: BoxStream<'static, StreamEvent>,
-	tracked: Tracked,
-	_place: OwnedSemaphorePermit,
-}
-
-async fn begin(
-	worker: &Arc<Worker>,
-	kind: Kind,
-	input: Input,
-	common: Common,
-) -> Result<Running, Refusal> {
-	let place = worker.place()?;
-	let stream = common.stream;
-	let include_usage = common
-		.stream_options
-		.as_ref()
-		.is_some_and(|o| o.include_usage);
-	let ready = worker.ready(common.wanted(input)?).await?;
-	let prompt_tokens = ready.tokens_in();
-	let Ready { model, request } = ready;
-	let tracked = worker.metrics.track(&model.name, model.adapter.is_some());
-	let tokens = worker.generator.submit(request)?;
-	tracked.read(prompt_tokens);
-	let now = SystemTime::now()
-		.duration_since(UNIX_EPOCH)
-		.unwrap_or_default();
-	Ok(Running {
-		worker: worker.clone(),
-		kind,
-		id: answer_id(),
-		model: model.name,
-		created: now.as_secs(),
-		prompt_tokens,
-		stream,
-		include_usage,
-		tokens,
-		tracked,
-		_place: place,
-	})
-}
-
-impl Running {
-	fn object(&self, choices: Vec<Value>) -> Value {
-		json!({
-			"id": self.id, "object": self.kind.object(self.stream), "created": self.created,
-			"model": self.model, "choices": choices,
-		})
-	}
-
-	fn usage(&self, completion_tokens: u32) -> Value {
-		json!({
-			"prompt_tokens": self.prompt_tokens, "completion_tokens": completion_tokens,
-			"total_tokens": self.prompt_tokens.saturating_add(completion_tokens),
-		})
-	}
-
-	async fn respond(self) -> Response {
-		if self.stream {
-			return Sse::new(self.events())
-				.keep_alive(KeepAlive::default())
-				.into_response();
-		}
-		let worker = self.worker.clone();
-		match self.whole().await {
-			Ok(answer) => Json(answer).into_response(),
-			Err(refusal) => refuse(&worker, refusal, "completion"),
-		}
-	}
-
-	async fn whole(mut self) -> Result<Value, Refusal> {
-		let mut text = String::new();
-		loop {
-			match self.tokens.next().await {
-				Some(StreamEvent::Token { text: piece, .. }) => {
-					self.tracked.token();
-					text.push_str(&piece);
-				}
-				Some(StreamEvent::Finished {
-					reason,
-					completion_tokens,
-					..
-				}) => {
-					let reason = name_of(reason);
-					self.tracked.ended(reason);
-					let choice = self.kind.choice(false, &text, true, Some(reason));
-					let mut answer = self.object(vec![choice]);
-					answer["usage"] = self.usage(completion_tokens);
-					return Ok(answer);
-				}
+async fn embed(worker: &Worker, body: Body) -> Result<Value, Refusal> {
+	free_only(worker)?;
+	let asked = openai::embeddings(fields(worker, body)?)?;
+	let _place = worker.place()?;
+	let mut data = Vec::with_capacity(asked.wanted.len());
+	let mut read = 0u32;
+	let mut model = String::new();
+	// One after the other: a list of texts is one caller's, and must not fill the queue for all others.
+	for (index, wanted) in asked.wanted.into_iter().enumerate() {
+		let ready = worker.ready(wanted).await?;
+		let tokens = ready.tokens_in();
+		let mut tracked = worker
+			.metrics
+			.track(&ready.model.name, ready.model.adapter.is_some());
+		let mut events = worker.generator.submit(Request {
+			embed: true,
+			..ready.request
+		})?;
+		let vector = loop {
+			match events.next().await {
+				Some(StreamEvent::Embedding(vector)) => break vector,
 				Some(StreamEvent::Failed(error)) => return Err(error.into()),
+				Some(_) => {}
 				None => return Err(Refusal::ShuttingDown),
 			}
+		};
+		tracked.read(tokens);
+		tracked.ended("embedded");
+		read = read.saturating_add(tokens);
+		model = ready.model.name;
+		let embedding = if asked.base64 {
+			let bytes: Vec<u8> = vector.iter().flat_map(|v| v.to_le_bytes()).collect();
+			base64::engine::general_purpose::STANDARD
+				.encode(bytes)
+				.into()
+		} else {
+			Value::from(vector)
+		};
+		data.push(json!({ "object": "embedding", "index": index, "embedding": embedding }));
+	}
+	Ok(json!({
+		"object": "list", "data": data, "model": model,
+		"usage": { "prompt_tokens": read, "total_tokens": read },
+	}))
+}
+
+/// Whether the call carries the operator's token.
+fn from_operator(worker: &Worker, headers: &HeaderMap) -> Result<(), Refusal> {
+	let value = headers.get(header::AUTHORIZATION);
+	worker
+		.operator
+		.check_value(value.and_then(|value| value.to_str().ok()))
+}
+
+async fn load_adapter(
+	State(worker): State<Arc<Worker>>,
+	headers: HeaderMap,
+	body: Body,
+) -> Response {
+	let loaded = async {
+		from_operator(&worker, &headers)?;
+		let mut fields = fields(&worker, body)?;
+		let name: Option<String> = fields.take("lora_name")?;
+		let name = name
+			.filter(|name| !name.is_empty())
+			.ok_or_else(|| Refusal::field("lora_name", "is missing"))?;
+		let path: Option<String> = fields.take("lora_path")?;
+		let replace = fields.flag("load_inplace")?;
+		load(&worker, &name, path, replace).await?;
+		Ok::<_, Refusal>(name)
+	};
+	match loaded.await {
+		Ok(name) => format!("Success: LoRA adapter '{name}' added successfully.").into_response(),
+		Err(refusal) => refuse(&worker, refusal, "load_lora_adapter"),
+	}
+}
+
+async fn load(
+	worker: &Worker,
+	name: &str,
+	path: Option<String>,
+	replace: bool,
+) -> Result<(), Refusal> {
+	match (&worker.mode, path) {
+		(_, None) => {}
+		(Mode::Paid(_), Some(_)) => {
+			let reason = "is for workers without a chain; register the adapter and send it with \
+			              `openledger adapter push`";
+			return Err(Refusal::field("lora_path", reason));
+		}
+		(Mode::Offline(offline), Some(path)) => {
+			let (offline, name) = (offline.clone(), name.to_owned());
+			tokio::task::spawn_blocking(move || offline.add(&name, path.as_ref(), replace))
+				.await
+				.map_err(|_| Refusal::Store("reading the adapter store failed".into()))??;
 		}
 	}
-
-	fn events(mut self) -> impl Stream<Item = Result<Event, Infallible>> {
-		async_stream::stream! {
-			let data = |value: Value| Ok(Event::default().data(value.to_string()));
-			let mut first = true;
-			let refusal = loop {
-				match self.tokens.next().await {
-					Some(StreamEvent::Token { text, .. }) => {
-						self.tracked.token();
-						if text.is_empty() && !first {
-							continue;
-						}
-						let choice = self.kind.choice(true, &text, first, None);
-						first = false;
-						yield data(self.object(vec![choice]));
-					},
-					Some(StreamEvent::Finished { reason, completion_tokens, .. }) => {
-						let reason = name_of(reason);
-						self.tracked.ended(reason);
-						let choice = self.kind.choice(true, "", false, Some(reason));
-						yield data(self.object(vec![choice]));
-						if self.include_usage {
-							let mut last = self.object(Vec::new());
-							last["usage"] = self.usage(completion_tokens);
-							yield data(last);
-						}
-						yield Ok(Event::default().data("[DONE]"));
-						return;
-					},
-					Some(StreamEvent::Failed(error)) => break Refusal::from(error),
-					None => break Refusal::ShuttingDown,
-				}
-			};
-			self.worker.refused(&refusal, "completion");
-			yield data(error_body(&refusal));
-			yield Ok(Event::default().data("[DONE]"));
+	let served = worker.resolve(name).await?;
+	let adapter = served
+		.adapter
+		.ok_or_else(|| Refusal::field("lora_name", "is the base model's"))?;
+	let generator = worker.generator.clone();
+	tokio::task::spawn_blocking(move || {
+		let pinned = generator.pinned().contains(&adapter.key);
+		// Pinning waits until it is loaded, and says why if it cannot be.
+		generator.pin(&adapter.key, true)?;
+		match pinned {
+			true => Ok(()),
+			false => generator.pin(&adapter.key, false),
 		}
+	})
+	.await
+	.map_err(|_| Refusal::Store("the engine did not answer".into()))?
+}
+
+async fn unload_adapter(
+	State(worker): State<Arc<Worker>>,
+	headers: HeaderMap,
+	body: Body,
+) -> Response {
+	let unloaded = async {
+		from_operator(&worker, &headers)?;
+		let name: Option<String> = fields(&worker, body)?.take("lora_name")?;
+		let name = name.ok_or_else(|| Refusal::field("lora_name", "is missing"))?;
+		let served = worker.resolve(&name).await?;
+		let adapter = served
+			.adapter
+			.ok_or_else(|| Refusal::field("lora_name", "is the base model's"))?;
+		let generator = worker.generator.clone();
+		tokio::task::spawn_blocking(move || generator.unload(&adapter.key))
+			.await
+			.map_err(|_| Refusal::Store("the engine did not answer".into()))??;
+		if let Mode::Offline(offline) = &worker.mode {
+			offline.remove(&name);
+		}
+		Ok::<_, Refusal>(name)
+	};
+	match unloaded.await {
+		Ok(name) => format!("Success: LoRA adapter '{name}' removed successfully.").into_response(),
+		Err(refusal) => refuse(&worker, refusal, "unload_lora_adapter"),
+	}
+}
+
+async fn tokenize(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+	let tokens = async {
+		let mut fields = fields(&worker, body)?;
+		let prompt: Option<String> = fields.take("prompt")?;
+		let prompt = prompt.ok_or_else(|| Refusal::field("prompt", "is missing"))?;
+		let generator = worker.generator.clone();
+		let most = generator.context();
+		tokio::task::spawn_blocking(move || generator.prompt(&prompt))
+			.await
+			.map_err(|_| Refusal::BadRequest("the prompt cannot be tokenised".into()))?
+			.map(|tokens| json!({ "count": tokens.len(), "max_model_len": most, "tokens": tokens }))
+	};
+	match tokens.await {
+		Ok(tokens) => Json(tokens).into_response(),
+		Err(refusal) => refuse(&worker, refusal, "tokenize"),
+	}
+}
+
+async fn detokenize(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+	let text = fields(&worker, body).and_then(|mut fields| {
+		let tokens: Option<Vec<u32>> = fields.take("tokens")?;
+		let tokens = tokens.ok_or_else(|| Refusal::field("tokens", "is missing"))?;
+		worker.generator.text(&tokens)
+	});
+	match text {
+		Ok(text) => Json(json!({ "prompt": text })).into_response(),
+		Err(refusal) => refuse(&worker, refusal, "detokenize"),
 	}
 }

@@ -4,23 +4,10 @@ use clap::Parser;
 use openledger_worker::{
 	serve,
 	settings::{Cli, Command, Serve},
+	telemetry::Telemetry,
 };
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 use tokio::signal::unix::{signal, SignalKind};
-use tracing_subscriber::EnvFilter;
-
-fn logs(settings: &Serve) {
-	let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-	let subscriber = tracing_subscriber::fmt()
-		.with_env_filter(filter)
-		.with_writer(std::io::stderr);
-	if settings.log_json {
-		subscriber.json().init();
-	} else {
-		let is_terminal = std::io::stderr().is_terminal();
-		subscriber.with_target(false).with_ansi(is_terminal).init();
-	}
-}
 
 async fn run(settings: Serve) -> anyhow::Result<()> {
 	let mut terminate = signal(SignalKind::terminate())?;
@@ -42,8 +29,21 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
 #[tokio::main]
 async fn main() -> ExitCode {
 	let Command::Serve(settings) = Cli::parse().command;
-	logs(&settings);
-	match run(*settings).await {
+	let done = match Telemetry::start(&settings) {
+		Ok(telemetry) => {
+			let done = run(*settings).await;
+			// Sending the last traces waits for a task, which must not wait for this thread.
+			if tokio::task::spawn_blocking(|| telemetry.shutdown())
+				.await
+				.is_err()
+			{
+				eprintln!("openledger-worker: the last traces were not sent");
+			}
+			done
+		}
+		Err(error) => Err(error),
+	};
+	match done {
 		Ok(()) => ExitCode::SUCCESS,
 		Err(error) => {
 			eprintln!("openledger-worker: {error:#}");

@@ -68,7 +68,10 @@ pub struct Metrics {
 	settled: Counter,
 	heartbeats: Counters,
 	first_token: Histogram,
+	between: Histogram,
 	latency: Histogram,
+	successes: Counters,
+	base: String,
 }
 
 fn labels<const N: usize>(pairs: [(&'static str, &str); N]) -> Labels {
@@ -111,7 +114,10 @@ impl Metrics {
 			settled: Counter::default(),
 			heartbeats: Family::default(),
 			first_token: seconds(),
+			between: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
 			latency: seconds(),
+			successes: Family::default(),
+			base: model.to_owned(),
 		};
 		let m = &metrics;
 		let r = &mut registry;
@@ -134,7 +140,7 @@ impl Metrics {
 		r.register("openledger_vouchers", help, m.vouchers.clone());
 		let help = "Adapter files that were received";
 		r.register("openledger_uploads", help, m.uploads.clone());
-		let help = "OPEN acknowledged by vouchers, by part (compute, licence)";
+		let help = "OPEN acknowledged by vouchers, by part (compute, licence) and model";
 		r.register("openledger_earned_open", help, m.earned.clone());
 		let help = "OPEN redeemed on the chain, by part (compute, licence)";
 		r.register("openledger_redeemed_open", help, m.redeemed.clone());
@@ -157,6 +163,10 @@ impl Metrics {
 			help,
 			m.first_token.clone(),
 		);
+		let help = "From one token to the next";
+		r.register("vllm:inter_token_latency_seconds", help, m.between.clone());
+		let help = "Answers that came to their end, by reason";
+		r.register("vllm:request_success", help, m.successes.clone());
 		let help = "From admission to the last token";
 		r.register("vllm:e2e_request_latency_seconds", help, m.latency.clone());
 		metrics.registry = Arc::new(registry);
@@ -182,11 +192,11 @@ impl Metrics {
 			.inc();
 	}
 
-	/// Money that a voucher acknowledged, in units.
-	pub fn earned(&self, compute: Balance, licence: Balance) {
+	/// Money that a voucher acknowledged for answers of `model`, in units.
+	pub fn earned(&self, model: &str, compute: Balance, licence: Balance) {
 		let add = |part, amount| {
 			self.earned
-				.get_or_create(&labels([("part", part)]))
+				.get_or_create(&labels([("part", part), ("model", model)]))
 				.inc_by(in_open(amount));
 		};
 		add("compute", compute);
@@ -252,6 +262,7 @@ impl Metrics {
 			is_adapter,
 			begin: std::time::Instant::now(),
 			first: None,
+			last: None,
 			reason: "failed",
 		}
 	}
@@ -264,6 +275,8 @@ pub struct Tracked {
 	is_adapter: bool,
 	begin: std::time::Instant,
 	first: Option<Duration>,
+	/// When the last token came.
+	last: Option<std::time::Instant>,
 	reason: &'static str,
 }
 
@@ -279,6 +292,11 @@ impl Tracked {
 
 	/// A token was written.
 	pub fn token(&mut self) {
+		let now = std::time::Instant::now();
+		if let Some(last) = self.last.replace(now) {
+			let gap = now.duration_since(last);
+			self.metrics.between.observe(gap.as_secs_f64());
+		}
 		if self.first.is_none() {
 			let waited = self.begin.elapsed();
 			self.first = Some(waited);
@@ -315,6 +333,13 @@ impl Drop for Tracked {
 		self.metrics
 			.latency
 			.observe(self.begin.elapsed().as_secs_f64());
+		if matches!(self.reason, "stop" | "length") {
+			let labels = labels([
+				("model_name", &self.metrics.base),
+				("finished_reason", self.reason),
+			]);
+			self.metrics.successes.get_or_create(&labels).inc();
+		}
 		let labels = labels([("model", &self.model), ("ended", self.reason)]);
 		self.metrics.answers.get_or_create(&labels).inc();
 	}
@@ -341,7 +366,12 @@ impl Collector for EngineCollector {
 			0 => 0.0,
 			budget => stats.kv_reserved as f64 / budget as f64,
 		};
-		let gauges: [(&str, &str, f64); 7] = [
+		let gauges: [(&str, &str, f64); 8] = [
+			(
+				"openledger_kv_bytes",
+				"Bytes of KV pages in use",
+				stats.kv_bytes as f64,
+			),
 			(
 				"vllm:num_requests_running",
 				"Requests in the batch",
@@ -382,7 +412,17 @@ impl Collector for EngineCollector {
 			let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
 			ConstGauge::new(value).encode(metric.encode_family(&model)?)?;
 		}
-		let counters: [(&str, &str, u64); 7] = [
+		let counters: [(&str, &str, u64); 9] = [
+			(
+				"vllm:prompt_tokens",
+				"Prompt tokens computed",
+				stats.tokens_in,
+			),
+			(
+				"vllm:generation_tokens",
+				"Tokens generated",
+				stats.tokens_out,
+			),
 			(
 				"openledger_adapter_hits",
 				"Requests that found their adapter in memory",

@@ -70,9 +70,13 @@ impl Operator {
 
 	/// Refuses a call that does not carry the token as `authorization: Bearer <token>`.
 	pub fn check(&self, metadata: &MetadataMap) -> Result<(), Refusal> {
-		let token = metadata
-			.get("authorization")
-			.and_then(|value| value.to_str().ok())
+		let value = metadata.get("authorization");
+		self.check_value(value.and_then(|value| value.to_str().ok()))
+	}
+
+	/// The same for the value of an HTTP request's `authorization`.
+	pub fn check_value(&self, value: Option<&str>) -> Result<(), Refusal> {
+		let token = value
 			.and_then(|value| value.split_once(' '))
 			.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
 			.map(|(_, token)| token.trim());

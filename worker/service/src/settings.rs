@@ -291,6 +291,14 @@ pub struct Serve {
 	)]
 	pub index_budget: usize,
 
+	/// An OpenTelemetry collector to send traces to, by OTLP over gRPC, as http://127.0.0.1:4317
+	#[arg(
+		long,
+		value_name = "URL",
+		env = "OPENLEDGER_OTLP_ENDPOINT",
+		help_heading = "Logs"
+	)]
+	pub otlp_endpoint: Option<String>,
 	/// Write logs as JSON, one object per line
 	#[arg(long, env = "OPENLEDGER_LOG_JSON", help_heading = "Logs")]
 	pub log_json: bool,

@@ -32,7 +32,8 @@ use openledger_client::{
 };
 use openledger_engine::{
 	store::{CONFIG_FILE, WEIGHTS_FILE},
-	AdapterKey, ChatMessage, EngineError, EngineStats, FinishReason, Request, StreamEvent,
+	AdapterKey, Chat, Constraint, EngineError, EngineStats, FinishReason, Grammar, Request,
+	StreamEvent,
 };
 use openledger_primitives::{
 	algorithm, content_hash,
@@ -672,11 +673,19 @@ fn tokens_of(text: &str) -> Vec<Token> {
 }
 
 impl Generator for Script {
-	fn chat(&self, messages: &[ChatMessage]) -> Result<Vec<u32>, Refusal> {
+	fn chat(&self, chat: &Chat) -> Result<Vec<u32>, Refusal> {
+		let messages = chat.messages.iter();
 		Ok(messages
-			.iter()
 			.flat_map(|message| bytes_of(&message.content))
 			.collect())
+	}
+
+	fn token(&self, id: u32) -> (Vec<u8>, bool) {
+		(u8::try_from(id).into_iter().collect(), false)
+	}
+
+	fn compile(&self, _: &Constraint) -> Result<Grammar, Refusal> {
+		Err(EngineError::BadGrammar("a script keeps to no grammar".into()).into())
 	}
 
 	fn prompt(&self, text: &str) -> Result<Vec<u32>, Refusal> {
@@ -718,7 +727,8 @@ impl Generator for Script {
 					return;
 				}
 				out += 1;
-				yield StreamEvent::Token { id: out, text: words.next().unwrap().to_owned() };
+				let text = words.next().unwrap().to_owned();
+				yield StreamEvent::Token { id: out, text, logprobs: None };
 				let reason = if out >= stops_at {
 					FinishReason::Stop
 				} else if out as usize >= request.max_tokens {

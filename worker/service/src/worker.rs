@@ -10,7 +10,7 @@ use crate::{
 	operator::Operator,
 	payee::Payee,
 };
-use openledger_engine::{ChatMessage, Request, Sampling};
+use openledger_engine::{Chat, Constraint, Request, Sampling};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{watch, OwnedSemaphorePermit, Semaphore};
 
@@ -84,9 +84,11 @@ pub struct Worker {
 #[derive(Clone, Debug)]
 pub enum Input {
 	/// A conversation.
-	Chat(Vec<ChatMessage>),
+	Chat(Chat),
 	/// A prompt as it is.
 	Prompt(String),
+	/// The tokens of a prompt.
+	Tokens(Vec<u32>),
 }
 
 /// What a caller wants.
@@ -102,6 +104,8 @@ pub struct Wanted {
 	pub max_tokens: u32,
 	/// Texts that end the answer.
 	pub stop: Vec<String>,
+	/// What the answer must look like, and the field of the request that says so.
+	pub form: Option<(Constraint, &'static str)>,
 }
 
 /// A request that can be answered.
@@ -133,12 +137,18 @@ impl Worker {
 
 	/// A place for one answer, until it is dropped.
 	pub fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+		self.places(1)
+	}
+
+	/// Places for `count` answers to one request.
+	pub fn places(&self, count: usize) -> Result<OwnedSemaphorePermit, Refusal> {
 		if self.is_stopping() {
 			return Err(Refusal::ShuttingDown);
 		}
+		let count = u32::try_from(count).unwrap_or(u32::MAX);
 		self.places
 			.clone()
-			.try_acquire_owned()
+			.try_acquire_many_owned(count)
 			.map_err(|_| Refusal::TooManyStreams("too many answers run on this worker"))
 	}
 
@@ -162,20 +172,38 @@ impl Worker {
 	pub async fn ready(&self, wanted: Wanted) -> Result<Ready, Refusal> {
 		let model = self.resolve(&wanted.model).await?;
 		let generator = self.generator.clone();
-		let input = wanted.input;
+		let (input, form) = (wanted.input, wanted.form);
 		// A long conversation takes milliseconds, which other streams should not wait for.
-		let prompt = tokio::task::spawn_blocking(move || match input {
-			Input::Chat(messages) if messages.is_empty() => {
-				Err(Refusal::BadRequest("`messages` is empty".into()))
-			}
-			Input::Chat(messages) if messages.len() > MAX_MESSAGES => Err(Refusal::BadRequest(
-				format!("more than {MAX_MESSAGES} messages"),
-			)),
-			Input::Chat(messages) => generator.chat(&messages),
-			Input::Prompt(text) => generator.prompt(&text),
-		})
-		.await
-		.map_err(|_| Refusal::BadRequest("the prompt cannot be tokenised".into()))??;
+		let tokenised = tokio::task::spawn_blocking(move || {
+			let prompt = match input {
+				Input::Chat(chat) if chat.messages.is_empty() => {
+					Err(Refusal::field("messages", "is empty"))
+				}
+				Input::Chat(chat) if chat.messages.len() > MAX_MESSAGES => Err(Refusal::field(
+					"messages",
+					format!("has more than {MAX_MESSAGES} entries"),
+				)),
+				Input::Chat(chat) => generator.chat(&chat),
+				Input::Prompt(text) => generator.prompt(&text),
+				Input::Tokens(tokens) => Ok(tokens),
+			}?;
+			let grammar = form.map(|(constraint, field)| {
+				generator
+					.compile(&constraint)
+					.map_err(|refusal| match refusal {
+						Refusal::Engine {
+							by_caller: true,
+							message,
+							..
+						} => Refusal::field(field, format!("cannot be honoured: {message}")),
+						refusal => refusal,
+					})
+			});
+			Ok::<_, Refusal>((prompt, grammar.transpose()?))
+		});
+		let (prompt, grammar) = tokenised
+			.await
+			.map_err(|_| Refusal::BadRequest("the prompt cannot be tokenised".into()))??;
 		if prompt.is_empty() {
 			return Err(Refusal::BadRequest("the prompt is empty".into()));
 		}
@@ -199,6 +227,7 @@ impl Worker {
 				sampling: wanted.sampling,
 				max_tokens: room.min(usize::try_from(max_tokens).unwrap_or(usize::MAX)),
 				stop: wanted.stop,
+				grammar,
 				..Request::default()
 			},
 			model,

@@ -6,8 +6,9 @@ use clap::Parser;
 use openledger_proto::v1::{
 	adapters_client::AdaptersClient, generate_request::Frame as Out,
 	generate_response::Frame as In, inference_client::InferenceClient,
-	receipts_client::ReceiptsClient, start, AdapterRequest, Chat, GenerateRequest,
-	GetReceiptRequest, ListAdaptersRequest, Message, PinAdapterRequest, QuoteRequest, Start,
+	receipts_client::ReceiptsClient, start, AdapterRequest, Chat, Finished, GenerateRequest,
+	GetReceiptRequest, ListAdaptersRequest, Message, PinAdapterRequest, QuoteRequest, Sampling,
+	Start,
 };
 use openledger_worker::{
 	serve::{self, Running},
@@ -194,7 +195,7 @@ async fn a_worker_should_answer_over_http_and_grpc_and_stop_in_order() {
 	wrong["tools"] = json!([{}]);
 	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
 	assert_eq!((status, code(&body).as_str()), (400, "bad-request"));
-	assert!(body.contains("`tools`"), "{body}");
+	assert!(body.contains("`tools[0]`"), "{body}");
 	let mut wrong = chat(false);
 	wrong["messages"][0]["content"] = "word ".repeat(10_000).into();
 	let (status, body) = worker.post("/v1/chat/completions", &wrong).await;
@@ -211,6 +212,29 @@ async fn a_worker_should_answer_over_http_and_grpc_and_stop_in_order() {
 
 	worker.stop.send(()).unwrap();
 	worker.ended.await.unwrap().unwrap();
+}
+
+/// The text of an answer and how it ended.
+async fn generate(
+	inference: &mut InferenceClient<tonic::transport::Channel>,
+	start: Start,
+) -> Result<(String, Finished), tonic::Status> {
+	let (frames, receiver) = tokio::sync::mpsc::channel(4);
+	let frame = Some(Out::Start(start));
+	frames.send(GenerateRequest { frame }).await.unwrap();
+	let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+	let mut replies = inference.generate(stream).await?.into_inner();
+	let mut text = String::new();
+	let mut finished = None;
+	while let Some(reply) = replies.message().await? {
+		match reply.frame.unwrap() {
+			In::Accepted(accepted) => assert!(accepted.due.is_none()),
+			In::Chunk(chunk) => text.push_str(&chunk.text),
+			In::Finished(end) => finished = Some(end),
+			In::Settled(_) => panic!("nothing is paid, so nothing is settled"),
+		}
+	}
+	Ok((text, finished.unwrap()))
 }
 
 async fn over_grpc(worker: &Worker, answer: &str) {
@@ -234,27 +258,35 @@ async fn over_grpc(worker: &Worker, answer: &str) {
 		max_tokens: 12,
 		..Start::default()
 	};
-	let (frames, receiver) = tokio::sync::mpsc::channel(4);
-	frames
-		.send(GenerateRequest {
-			frame: Some(Out::Start(start)),
-		})
-		.await
-		.unwrap();
-	let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
-	let mut replies = inference.generate(stream).await.unwrap().into_inner();
-	let mut text = String::new();
-	let mut finished = None;
-	while let Some(reply) = replies.message().await.unwrap() {
-		match reply.frame.unwrap() {
-			In::Accepted(accepted) => assert!(accepted.due.is_none()),
-			In::Chunk(chunk) => text.push_str(&chunk.text),
-			In::Finished(end) => finished = Some(end),
-			In::Settled(_) => panic!("nothing is paid, so nothing is settled"),
-		}
-	}
+	let schema = r#"{"type":"object","additionalProperties":false,"required":["city"],
+		"properties":{"city":{"enum":["Paris","Rome"]}}}"#;
+	let formed = Start {
+		json_schema: schema.to_owned(),
+		sampling: Some(Sampling {
+			temperature: 1.0,
+			seed: Some(3),
+			presence_penalty: 0.5,
+			..Sampling::default()
+		}),
+		max_tokens: 30,
+		..start.clone()
+	};
+	let (text, _) = generate(&mut inference, formed.clone()).await.unwrap();
+	let told: Value = serde_json::from_str(&text).unwrap();
+	assert!(
+		["Paris", "Rome"].contains(&told["city"].as_str().unwrap()),
+		"{text}"
+	);
+	let wrong = Start {
+		json_schema: "{".into(),
+		..formed
+	};
+	let refused = generate(&mut inference, wrong).await.unwrap_err();
+	assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+	assert!(refused.message().contains("json_schema"), "{refused}");
+	let (text, finished) = generate(&mut inference, start).await.unwrap();
 	assert_eq!(text, answer);
-	assert!(finished.unwrap().receipt.is_empty());
+	assert!(finished.receipt.is_empty());
 
 	let quote = QuoteRequest {
 		model: "smol".into(),
