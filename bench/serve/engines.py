@@ -180,7 +180,8 @@ class Peer(Library):
 
 @dataclass
 class Answer:
-    """One streamed answer, with the times of its events in seconds after the request was sent."""
+    """One streamed answer, with the times of its events in seconds after the request was sent (at `began`)."""
+    began: float = 0.0
     times: list = field(default_factory=list)
     prompt_tokens: int = 0
     tokens: int = 0
@@ -196,11 +197,12 @@ class Answer:
         return [b - a for a, b in zip(self.times, self.times[1:])]
 
 
-async def stream(session, url, body, opened=None, headers=None):
+async def stream(session, url, body, opened=None):
     """Sends a request and reads its events; `opened` is called when the answer's head has come. Never raises."""
-    answer, begin = Answer(), time.perf_counter()
+    begin = time.perf_counter()
+    answer = Answer(begin)
     try:
-        async with session.post(url, json=body, headers=headers) as reply:
+        async with session.post(url, json=body) as reply:
             if reply.status != 200:
                 answer.error = f"HTTP {reply.status}: {(await reply.text())[:300]}"
                 return answer

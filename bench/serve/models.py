@@ -126,6 +126,22 @@ def gguf_name(name):
     return f"blk.{layer}.{part}.{kind}"
 
 
+def read_safetensors(path):
+    """Name -> function that reads the tensor, bf16 as its 16 bits."""
+    with path.open("rb") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+
+    def reader(tensor):
+        begin, end = tensor["data_offsets"]
+        with path.open("rb") as file:
+            file.seek(8 + length + begin)
+            return np.frombuffer(file.read(end - begin), DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+
+    return {name: lambda tensor=tensor: reader(tensor) for name, tensor in header.items()}
+
+
 def interleave(rows, heads):
     """Rows of q or k from rotate-half order to the one of llama GGUF files."""
     return rows.reshape(heads, 2, -1, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
@@ -182,8 +198,9 @@ def fetch_tokenizer(into):
                 (into / name).write_bytes(content)
 
 
-def write_gguf(path, config, shape, tokenizer, tensors):
-    """A GGUF file in bf16 (norms and biases in f32) of a Qwen2 model whose tensors are (name, shape, function)."""
+def write_gguf(path, config, shape, tokenizer, tensors, half=False):
+    """A GGUF file in bf16 (norms and biases in f32) of a Qwen2 model whose tensors are (name, shape, function); or in
+    f16, for readers that do not know bf16."""
     import gguf
     writer = gguf.GGUFWriter(path, shape.architecture, use_temp_file=False)
     writer.add_name("openledger-bench")
@@ -195,31 +212,33 @@ def write_gguf(path, config, shape, tokenizer, tensors):
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.MOSTLY_BF16)
     model = tokenizer["model"]
     tokens = {index: text for text, index in model["vocab"].items()}
-    kinds = {index: gguf.TokenType.NORMAL for index in tokens}
+    types = {index: gguf.TokenType.NORMAL for index in tokens}
     for added in tokenizer["added_tokens"]:
         tokens[added["id"]] = added["content"]
-        kinds[added["id"]] = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
+        types[added["id"]] = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
     listed = [tokens.get(i, f"[PAD{i}]") for i in range(shape.vocabulary)]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(listed)
-    writer.add_token_types([kinds.get(i, gguf.TokenType.UNUSED) for i in range(shape.vocabulary)])
+    writer.add_token_types([types.get(i, gguf.TokenType.UNUSED) for i in range(shape.vocabulary)])
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in model["merges"]])
     writer.add_eos_token_id(listed.index("<|im_end|>"))
     writer.add_add_bos_token(False)
     makers = []
     for name, size, make in tensors:
         matrix = len(size) == 2
-        kind = gguf.GGMLQuantizationType.BF16 if matrix else gguf.GGMLQuantizationType.F32
+        kinds = gguf.GGMLQuantizationType
+        kind = (kinds.F16 if half else kinds.BF16) if matrix else kinds.F32
         itemsize = 2 if matrix else 4
         # The writer takes the shape of the bytes.
         writer.add_tensor_info(gguf_name(name), (*size[:-1], size[-1] * itemsize) if matrix else size,
                                np.dtype(np.uint8 if matrix else np.float32), int(np.prod(size)) * itemsize,
                                raw_dtype=kind if matrix else None)
-        makers.append(make if matrix else lambda make=make: (make().astype(np.uint32) << 16).view(np.float32))
+        wide = lambda make=make: (make().astype(np.uint32) << 16).view(np.float32)
+        makers.append((lambda wide=wide: wide().astype(np.float16).view(np.uint16)) if matrix and half else make if matrix else wide)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
@@ -406,22 +425,18 @@ class Adapters:
     def as_gguf(self, name):
         """The adapter for llama.cpp, with the rows of q and k in the order of a llama GGUF."""
         import gguf
-        import safetensors
         path = self.store.parent / f"{self.store.name}-gguf" / f"{name}.gguf"
         if path.exists():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = (self.path(name) / "adapter_model.safetensors").read_bytes()
+        values_of = read_safetensors(self.path(name) / "adapter_model.safetensors")
         shape = self.model.shape
         writer = gguf.GGUFWriter(path.with_suffix(".aside"), shape.architecture)
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", float(self.rank))
-        length = struct.unpack("<Q", content[:8])[0]
-        header = json.loads(content[8:8 + length])
-        for tensor, size in self.tensors:
-            begin, end = header[tensor]["data_offsets"]
-            values = np.frombuffer(content[8 + length + begin:8 + length + end], DTYPES[self.dtype]).reshape(size)
+        for tensor, _ in self.tensors:
+            values = values_of[tensor]()
             layer, part = tensor.split(".")[4], tensor.split(".")[6]
             if tensor.endswith("lora_B.weight") and shape.architecture == "llama" and part in ("q_proj", "k_proj"):
                 values = interleave(values, shape.heads if part == "q_proj" else shape.kv_heads)
