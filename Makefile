@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy weights fuzz dev-chain net metadata clean
+.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy bench-serve weights fuzz dev-chain net metadata clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: model ## Measure the engine's speed and what fits into a block
 bench-economy: setup ## Print what collusion loses and what a large network costs the chain
 	@SKIP_WASM_BUILD=1 cargo run --locked -q -p openledger-economy --bin collusion
 	@SKIP_WASM_BUILD=1 cargo run --locked -q -p openledger-economy --bin scale
+
+bench-serve: setup ## Compare serving with its peers, and soak it; ARGS="--rows ROW…", see docs/serving.md
+	@bench/serve/run.sh $(ARGS)
 
 weights: setup ## Measure what calls weigh; ARGS="PALLET…", --quick or --check
 	@scripts/weights.sh $(ARGS)

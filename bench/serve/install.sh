@@ -29,7 +29,7 @@ want "the harness" numpy==2.4.6 aiohttp==3.14.5 safetensors==0.8.0 gguf==0.19.0 
 want mistral.rs mistralrs==0.9.5 || true
 want llama.cpp xllamacpp==2026.10.11549 || true
 want "OpenVINO GenAI" openvino-genai==2026.4.1 || true
-want "ONNX Runtime GenAI" onnxruntime-genai==0.18.0 || true
+want "ONNX Runtime GenAI" onnxruntime-genai==0.18.0 onnx==1.23.2 onnx-ir==1.1.0 || true
 
 peft_works() {
 	"$peft/bin/python" -c "import peft, torch, transformers

@@ -240,7 +240,7 @@ def openvino_8(settings, model):
     return against_library(settings, model, "openvino", 8, 1.0)
 
 
-@row("onnx-8", "ONNX Runtime GenAI, 8 / 8", ["qwen"])
+@row("onnx-8", "ONNX Runtime GenAI, 8 / 8", ["smol"])
 def onnx_8(settings, model):
     return against_library(settings, model, "onnx", 8, 1.0)
 
