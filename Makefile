@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy compare-peft weights fuzz dev-chain net metadata clean
+.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy bench-serve compare-peft weights fuzz dev-chain net metadata clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-economy: setup ## Print what collusion loses and what a large network cost
 
 compare-peft: model ## Compare texts and logits of five trained adapters with PEFT; PYTHON=… names one that has it
 	@bench/peft/five.sh $(ARGS)
+
+bench-serve: setup ## Compare serving with its peers, and soak it; ARGS="--rows ROW…", see docs/serving.md
+	@bench/serve/run.sh $(ARGS)
 
 weights: setup ## Measure what calls weigh; ARGS="PALLET…", --quick or --check
 	@scripts/weights.sh $(ARGS)
