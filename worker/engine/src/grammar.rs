@@ -42,6 +42,9 @@ const MAX_CALLS: usize = 16;
 /// How long a request waits for its grammar.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Compiling threads at a time: one that works, the others held up by something.
+const MAX_THREADS: usize = 3;
+
 /// Constraints that may wait for the compiling thread.
 const QUEUE: usize = 16;
 
@@ -309,6 +312,8 @@ pub(crate) struct Grammars {
 	memory: Arc<Mutex<Memory>>,
 	/// The compiling thread, which is started when it is first needed.
 	tasks: Mutex<Option<SyncSender<Task>>>,
+	/// One clone for each compiling thread that has not ended.
+	threads: Arc<()>,
 	tokenizer: Tokenizer,
 	eos: Vec<u32>,
 	vocab_size: usize,
@@ -319,6 +324,7 @@ impl Grammars {
 		Self {
 			memory: Arc::default(),
 			tasks: Mutex::new(None),
+			threads: Arc::default(),
 			tokenizer,
 			eos,
 			vocab_size,
@@ -341,12 +347,11 @@ impl Grammars {
 		};
 		self.send(task)?;
 		compiled.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-			Err(match error {
-				RecvTimeoutError::Timeout => EngineError::GrammarBusy,
-				RecvTimeoutError::Disconnected => {
-					EngineError::Backend("the grammar compiler ended".into())
-				}
-			})
+			if error == RecvTimeoutError::Timeout {
+				// Whatever holds the thread up must not hold up all that come later.
+				*self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = None;
+			}
+			Err(EngineError::GrammarBusy)
 		})
 	}
 
@@ -366,6 +371,10 @@ impl Grammars {
 	}
 
 	fn start(&self) -> Result<SyncSender<Task>, EngineError> {
+		if Arc::strong_count(&self.threads) > MAX_THREADS {
+			return Err(EngineError::GrammarBusy);
+		}
+		let alive = self.threads.clone();
 		let (sender, tasks) = sync_channel(QUEUE);
 		let memory = self.memory.clone();
 		let (tokenizer, eos) = (self.tokenizer.clone(), self.eos.clone());
@@ -373,7 +382,10 @@ impl Grammars {
 		std::thread::Builder::new()
 			.name("grammar".into())
 			.stack_size(STACK_BYTES)
-			.spawn(move || compile_all(&tasks, &memory, tokenizer, &eos, vocab_size))
+			.spawn(move || {
+				compile_all(&tasks, &memory, tokenizer, &eos, vocab_size);
+				drop(alive);
+			})
 			.map_err(|e| EngineError::Backend(format!("the grammar compiler: {e}")))?;
 		Ok(sender)
 	}

@@ -15,7 +15,7 @@ use crate::{
 	config::ModelConfig,
 	error::ModelError,
 	gguf::{Gguf, Value as GgufValue},
-	tools::{Chat, Tool, OPEN},
+	tools::{Chat, OPEN},
 };
 
 /// Used when a model brings no chat template.
@@ -80,6 +80,25 @@ fn in_order(value: &Value) -> String {
 			format!("[{}]", items.join(","))
 		}
 		other => other.to_string(),
+	}
+}
+
+/// JSON as templates see it.
+fn for_template(value: &Value) -> minijinja::Value {
+	match value {
+		Value::Null => ().into(),
+		Value::Bool(value) => (*value).into(),
+		Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+			(Some(whole), _) => whole.into(),
+			(None, Some(real)) => real.into(),
+			(None, None) => number.to_string().into(),
+		},
+		Value::String(text) => text.as_str().into(),
+		Value::Array(items) => items.iter().map(for_template).collect(),
+		Value::Object(map) => minijinja::Value::from_pairs(
+			map.iter()
+				.map(|(key, value)| (key.as_str(), for_template(value))),
+		),
 	}
 }
 
@@ -439,31 +458,25 @@ impl Tokenizer {
 		if !has_tools || !self.inner.knows_tools {
 			return self.apply_chat_template(&chat.plain(), true);
 		}
-		let messages: Vec<Value> = chat
-			.messages
-			.iter()
-			.map(|turn| {
-				let mut message = json!({ "role": turn.role, "content": turn.content });
-				if !turn.calls.is_empty() {
-					let calls = turn.calls.iter().map(|call| {
-						let arguments: Value =
-							serde_json::from_str(&call.arguments).unwrap_or_default();
-						let function = json!({ "name": call.name, "arguments": arguments });
-						json!({ "type": "function", "function": function })
-					});
-					message["tool_calls"] = calls.collect();
-				}
-				message
-			})
-			.collect();
-		let tools: Vec<Value> = chat.tools.iter().map(Tool::shown).collect();
+		let messages = chat.messages.iter().map(|turn| {
+			let mut message = json!({ "role": turn.role, "content": turn.content });
+			if !turn.calls.is_empty() {
+				let calls = turn.calls.iter().map(|call| {
+					let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+					let function = json!({ "name": call.name, "arguments": arguments });
+					json!({ "type": "function", "function": function })
+				});
+				message["tool_calls"] = calls.collect();
+			}
+			for_template(&message)
+		});
+		let tools = chat.tools.iter().map(|tool| for_template(&tool.shown()));
 		// Templates ask whether there are tools at all.
-		let tools = (!tools.is_empty()).then_some(tools);
-		self.render(
-			minijinja::Value::from_serialize(&messages),
-			minijinja::Value::from_serialize(&tools),
-			true,
-		)
+		let tools = match chat.tools.is_empty() {
+			true => ().into(),
+			false => tools.collect(),
+		};
+		self.render(messages.collect(), tools, true)
 	}
 
 	/// The prompt of a conversation by the model's own template (ChatML if it has none). With
