@@ -167,9 +167,10 @@ pub enum Refusal {
 }
 
 /// Codes of the engine's errors that come from too much at once.
-const LOAD: [&str; 5] = [
+const LOAD: [&str; 6] = [
 	"queue-full",
 	"shutting-down",
+	"adapter-fetch",
 	"adapter-in-use",
 	"adapter-no-room-yet",
 	"adapter-pins-fill-budget",

@@ -54,7 +54,7 @@ impl From<EngineError> for Refusal {
 				| EngineError::UnknownToken(_)
 				| EngineError::BadSampling { .. }
 				| EngineError::Model(ModelError::Template(_))
-				| EngineError::Adapter(AdapterError::Pinned(_))
+				| EngineError::Adapter(AdapterError::Pinned(_) | AdapterError::BadSet(_))
 		);
 		match error {
 			EngineError::PromptTooLong { prompt, limit } => Self::PromptTooLong { prompt, limit },
