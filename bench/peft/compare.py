@@ -53,8 +53,11 @@ def main():
     folder = {"pretrained_model_name_or_path": str(given.model.parent), "gguf_file": given.model.name}
     tokenizer = AutoTokenizer.from_pretrained(**folder)
     base = AutoModelForCausalLM.from_pretrained(**folder, dtype=torch.float32)
+    if not given.stop:
+        # What a setting leaves open is taken from the model's own.
+        base.generation_config.eos_token_id = None
     greedy = GenerationConfig(do_sample=False, max_new_tokens=given.tokens, pad_token_id=2,
-                              eos_token_id=base.config.eos_token_id if given.stop else None)
+                              eos_token_id=base.generation_config.eos_token_id)
     failed, worst, texts = False, 0.0, 0
     for adapter in given.adapter:
         peft = PeftModel.from_pretrained(base, str(adapter)).eval()

@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -86,6 +87,8 @@ def main():
             parser.error(f"--{name} must be at least 1")
     settings = rows.Settings(repeats=given.repeats, budget=given.budget, prompt=given.prompt, tokens=given.tokens,
                              minutes=given.minutes, rate=given.rate, many_rank=given.many_rank, count=given.count)
+    # A stop by a signal must end what was started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))
     RESULTS.mkdir(parents=True, exist_ok=True)
     here, built = machine(), commit()
     settings.bandwidth = bandwidth()

@@ -5,6 +5,7 @@ requests at once and returns a Run. Whoever has no turn is stopped by a signal, 
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import pathlib
@@ -57,6 +58,11 @@ def tail(path, lines=12):
         return ""
 
 
+def die_with_parent():
+    """In a child, before it becomes another program: whatever ends the harness ends it too."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Process:
     """A program with its log, in a process group of its own."""
 
@@ -66,7 +72,8 @@ class Process:
         pipe = subprocess.PIPE if pipes else subprocess.DEVNULL
         with self.log.open("w") as log:
             self.process = subprocess.Popen([str(part) for part in command], stdin=pipe, stdout=pipe if pipes else log,
-                                            stderr=log, start_new_session=True, env={**os.environ, **(env or {})})
+                                            stderr=log, start_new_session=True, env={**os.environ, **(env or {})},
+                                            preexec_fn=die_with_parent)
         self.paused = False
 
     def pause(self):

@@ -54,7 +54,7 @@ pub(crate) fn stretch(
 				*value = b[j * width + row];
 			}
 			let w = &w[i * inputs..(i + 1) * inputs];
-			let mut square: f64 = w.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+			let mut square = length_squared(w);
 			for (j, bj) in column.iter().enumerate() {
 				let bj = f64::from(*bj);
 				square += 2.0 * bj * f64::from(wa[i * rank + j]);
@@ -81,6 +81,20 @@ pub(crate) fn stretch(
 		}
 	}
 	Ok(())
+}
+
+/// In eight sums that do not wait for each other.
+fn length_squared(values: &[f32]) -> f64 {
+	let mut sums = [0f64; 8];
+	let chunks = values.chunks_exact(8);
+	let rest = chunks.remainder();
+	for chunk in chunks {
+		for (sum, v) in sums.iter_mut().zip(chunk) {
+			*sum += f64::from(*v) * f64::from(*v);
+		}
+	}
+	let rest = rest.iter().map(|v| f64::from(*v) * f64::from(*v));
+	sums.into_iter().chain(rest).sum()
 }
 
 #[cfg(test)]

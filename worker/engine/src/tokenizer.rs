@@ -296,9 +296,10 @@ impl Tokenizer {
 				"use_regex": use_regex})
 		};
 		let split = |digits: &str| {
+			// The space before the question mark is written so that the line break does not take it.
 			let pattern = format!(
 				"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{{L}}\\p{{N}}]?\\p{{L}}+|{digits}|\
-				 ?[^\\s\\p{{L}}\\p{{N}}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+				 \x20?[^\\s\\p{{L}}\\p{{N}}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 			);
 			json!({"type": "Sequence", "pretokenizers": [
 				{"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated",

@@ -3,8 +3,15 @@
 
 mod common;
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, io::Cursor, path::PathBuf, sync::Arc};
 
+use candle_core::{
+	quantized::{
+		gguf_file::{self, Value},
+		GgmlDType, QTensor,
+	},
+	DType, Device, Tensor as CandleTensor,
+};
 use common::{fixture, fixture_model};
 use openledger_engine::{
 	backend::{Backend, BatchItem},
@@ -41,10 +48,23 @@ struct Family {
 
 impl Family {
 	fn load(family: &str) -> Self {
-		let folder = fixture(family);
 		let model = tempfile::tempdir().unwrap();
 		fixture_model(family, model.path());
 		let loaded = load_model(model.path()).unwrap_or_else(|e| panic!("{family}: {e}"));
+		Self::of(family, loaded, model)
+	}
+
+	/// The same model from a GGUF file.
+	fn load_gguf(family: &str) -> Self {
+		let model = tempfile::tempdir().unwrap();
+		let path = model.path().join("model.gguf");
+		fs::write(&path, gguf(family)).unwrap();
+		let loaded = load_model(&path).unwrap_or_else(|e| panic!("{family}: {e}"));
+		Self::of(family, loaded, model)
+	}
+
+	fn of(family: &str, loaded: LoadedModel, model: tempfile::TempDir) -> Self {
+		let folder = fixture(family);
 		let backend = CpuBackend::new(&loaded.config, loaded.weights, 64, 2).unwrap();
 		Self {
 			rows: backend.base_rows(),
@@ -133,6 +153,86 @@ impl Family {
 	}
 }
 
+/// A fixture as the converters to GGUF write it: other names, and the rows of q and k of Llama interleaved.
+fn gguf(family: &str) -> Vec<u8> {
+	let config = fs::read_to_string(fixture(family).join("config.json")).unwrap();
+	let config = ModelConfig::from_json(&config).unwrap();
+	let bytes = fs::read(fixture(family).join("model.safetensors")).unwrap();
+	let file = SafeTensors::deserialize(&bytes).unwrap();
+	let tensors: Vec<(String, QTensor)> = file
+		.iter()
+		.map(|(name, view)| {
+			let raw = view.data();
+			let tensor =
+				CandleTensor::from_raw_buffer(raw, DType::BF16, view.shape(), &Device::Cpu);
+			let mut tensor = tensor.unwrap().to_dtype(DType::F32).unwrap();
+			let heads = match () {
+				() if config.architecture != "llama" => None,
+				() if name.contains("q_proj") => Some(config.heads),
+				() if name.contains("k_proj") => Some(config.kv_heads),
+				() => None,
+			};
+			if let Some(heads) = heads {
+				let halves = (heads, 2, config.head_dim / 2, config.hidden_size);
+				let turned = tensor.reshape(halves).unwrap().transpose(1, 2).unwrap();
+				tensor = turned.contiguous().unwrap().reshape(view.shape()).unwrap();
+			}
+			let name = name
+				.replace("model.layers.", "blk.")
+				.replace("model.embed_tokens", "token_embd")
+				.replace("model.norm", "output_norm")
+				.replace("lm_head", "output")
+				.replace("post_attention_layernorm", "ffn_norm")
+				.replace("input_layernorm", "attn_norm")
+				.replace("self_attn.o_proj", "attn_output")
+				.replace("self_attn.", "attn_")
+				.replace("mlp.", "ffn_")
+				.replace("_proj", "");
+			(name, QTensor::quantize(&tensor, GgmlDType::F32).unwrap())
+		})
+		.collect();
+	let arch = config.architecture.clone();
+	let pre = match arch.as_str() {
+		"llama" => "llama-bpe",
+		_ => "qwen2",
+	};
+	let number = |n: usize| Value::U32(n as u32);
+	let tokens = (0..config.vocab_size).map(|id| Value::String(format!("t{id}")));
+	let metadata: Vec<(String, Value)> = [
+		("embedding_length", number(config.hidden_size)),
+		("feed_forward_length", number(config.intermediate_size)),
+		("block_count", number(config.layers)),
+		("attention.head_count", number(config.heads)),
+		("attention.head_count_kv", number(config.kv_heads)),
+		("attention.key_length", number(config.head_dim)),
+		("context_length", number(config.max_context)),
+		("rope.freq_base", Value::F32(config.rope_theta)),
+		(
+			"attention.layer_norm_rms_epsilon",
+			Value::F32(config.rms_eps),
+		),
+	]
+	.into_iter()
+	.map(|(key, value)| (format!("{arch}.{key}"), value))
+	.chain([
+		("general.architecture".into(), Value::String(arch.clone())),
+		("tokenizer.ggml.model".into(), Value::String("gpt2".into())),
+		("tokenizer.ggml.pre".into(), Value::String(pre.into())),
+		(
+			"tokenizer.ggml.tokens".into(),
+			Value::Array(tokens.collect()),
+		),
+		("tokenizer.ggml.merges".into(), Value::Array(Vec::new())),
+		("tokenizer.ggml.eos_token_id".into(), Value::U32(1)),
+	])
+	.collect();
+	let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
+	let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
+	let mut out = Cursor::new(Vec::new());
+	gguf_file::write(&mut out, &metadata, &tensors).unwrap();
+	out.into_inner()
+}
+
 /// Compares the rows that [`Family::logits`] gives with the same of all positions.
 fn close(got: &[Vec<f32>], wanted: &[Vec<f32>], what: &str) {
 	let positions = [2, 7].into_iter().chain(8..wanted.len());
@@ -165,6 +265,27 @@ fn every_family_and_adapter_should_agree_with_transformers_and_peft() {
 		// Alone, every one has the same bits as beside the others.
 		for (adapter, rows) in loaded.into_iter().zip(&rows) {
 			assert_eq!(family.logits(&[adapter]), [rows.clone()], "{name}");
+		}
+	}
+}
+
+#[test]
+fn adapters_should_apply_to_gguf_files_of_their_base_as_to_the_base() {
+	for (name, adapters) in FAMILIES {
+		// Llama 3's frequencies and SmolLM3's unusual interval have no place in a GGUF's metadata.
+		if ["llama3", "smollm3"].contains(&name) {
+			continue;
+		}
+		let mut family = Family::load_gguf(name);
+		let mut loaded = vec![None];
+		loaded.extend(adapters.iter().map(|adapter| Some(family.adapter(adapter))));
+		let rows = family.logits(&loaded);
+		for (adapter, rows) in ["base"].iter().chain(adapters).zip(&rows) {
+			close(
+				rows,
+				&family.wanted(adapter),
+				&format!("{name} {adapter}, GGUF"),
+			);
 		}
 	}
 }

@@ -36,7 +36,12 @@ struct Server {
 	asked: Arc<Mutex<Vec<String>>>,
 }
 
-fn answer(stream: TcpStream, root: &Path, manner: Manner, asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(
+	stream: TcpStream,
+	root: &Path,
+	manner: Manner,
+	asked: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
 	let mut reader = BufReader::new(stream.try_clone()?);
 	let mut stream = stream;
 	loop {
@@ -54,7 +59,9 @@ fn answer(stream: TcpStream, root: &Path, manner: Manner, asked: &Mutex<Vec<Stri
 		asked.lock().unwrap().push(lines[0].clone());
 		let path = lines[0].split(' ').nth(1).unwrap_or_default();
 		let file = root.join(path.trim_start_matches('/'));
-		let signed = lines.iter().any(|line| line.starts_with("authorization: aws4-hmac-sha256 credential=key/"));
+		let signed = lines
+			.iter()
+			.any(|line| line.starts_with("authorization: aws4-hmac-sha256 credential=key/"));
 		let body = match std::fs::read(file) {
 			_ if manner == Manner::Failing => Err("500 Internal Server Error"),
 			_ if manner == Manner::Signed && !signed => Err("403 Forbidden"),
@@ -120,7 +127,11 @@ fn places() -> Places {
 		weights: [3; 32],
 		config: [4; 32],
 	};
-	Places { folder, key, absent }
+	Places {
+		folder,
+		key,
+		absent,
+	}
 }
 
 impl Places {
@@ -159,7 +170,9 @@ fn adapters_should_come_from_folders_http_and_s3() {
 	] {
 		let store = places.store(&place, options);
 		assert!(!store.contains(&places.key) && store.offers(&places.key));
-		store.fetch(&places.key).unwrap_or_else(|e| panic!("{place}: {e}"));
+		store
+			.fetch(&places.key)
+			.unwrap_or_else(|e| panic!("{place}: {e}"));
 		let files = store.load(&places.key).unwrap();
 		assert_eq!(files.key(), places.key, "{place}");
 		store.fetch(&places.key).unwrap();
@@ -168,7 +181,11 @@ fn adapters_should_come_from_folders_http_and_s3() {
 	}
 	for server in [plain, signed] {
 		let asked = server.asked.lock().unwrap();
-		assert_eq!(asked.len(), 3, "two files, and one that is not there: {asked:?}");
+		assert_eq!(
+			asked.len(),
+			3,
+			"two files, and one that is not there: {asked:?}"
+		);
 	}
 }
 
@@ -183,17 +200,34 @@ fn places_that_misbehave_should_be_refused_by_name_and_in_time() {
 		(Manner::Signed, "adapter-fetch"),
 	] {
 		let server = places.server(manner);
-		let store = places.store(&format!("http://{}/bucket/some/prefix", server.address), &[]);
+		let store = places.store(
+			&format!("http://{}/bucket/some/prefix", server.address),
+			&[],
+		);
 		let begin = Instant::now();
 		let error = store.fetch(&places.key).unwrap_err();
 		assert_eq!(error.code(), code, "{error}");
-		assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+		assert!(
+			begin.elapsed() < Duration::from_secs(20),
+			"{:?}",
+			begin.elapsed()
+		);
 		assert!(!store.contains(&places.key));
-		assert_eq!(std::fs::read_dir(store.root()).unwrap().count(), 0, "nothing is left");
+		assert_eq!(
+			std::fs::read_dir(store.root()).unwrap().count(),
+			0,
+			"nothing is left"
+		);
 	}
-	let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+	let nobody = TcpListener::bind("127.0.0.1:0")
+		.unwrap()
+		.local_addr()
+		.unwrap();
 	let store = places.store(&format!("http://{nobody}/x"), &[]);
-	assert_eq!(store.fetch(&places.key).unwrap_err().code(), "adapter-fetch");
+	assert_eq!(
+		store.fetch(&places.key).unwrap_err().code(),
+		"adapter-fetch"
+	);
 	// The next source is asked when one fails.
 	let plain = places.server(Manner::Plain);
 	let address = format!("http://{}/bucket/some/prefix", plain.address);
@@ -204,7 +238,12 @@ fn places_that_misbehave_should_be_refused_by_name_and_in_time() {
 #[test]
 fn addresses_that_are_none_should_be_refused() {
 	for place in [
-		"", "bucket", "ftp://host/x", "file://host/x", "http://user:secret@host/x", "s3://bucket/x?key=secret",
+		"",
+		"bucket",
+		"ftp://host/x",
+		"file://host/x",
+		"http://user:secret@host/x",
+		"s3://bucket/x?key=secret",
 		"s3://bucket/../x",
 	] {
 		let error = ObjectSource::open(place, &[]).unwrap_err();
@@ -228,7 +267,9 @@ fn a_running_engine_should_serve_an_adapter_it_has_to_fetch() {
 	};
 	let engine = Engine::new(load_model(&model).unwrap(), config).unwrap();
 	let address = format!("http://{}/bucket/some/prefix", server.address);
-	engine.store().add_source(ObjectSource::open(&address, &[]).unwrap());
+	engine
+		.store()
+		.add_source(ObjectSource::open(&address, &[]).unwrap());
 	let ask = |adapter| {
 		let request = Request {
 			prompt: vec![5, 6, 7],
@@ -240,7 +281,10 @@ fn a_running_engine_should_serve_an_adapter_it_has_to_fetch() {
 	};
 	let base = ask(None).unwrap();
 	assert_ne!(ask(Some(places.key)).unwrap().ids, base.ids);
-	assert_eq!(ask(Some(places.absent)).unwrap_err().code(), "adapter-not-found");
+	assert_eq!(
+		ask(Some(places.absent)).unwrap_err().code(),
+		"adapter-not-found"
+	);
 	engine.check_adapter(&places.key).unwrap();
 	// Dropping it inside another runtime must not panic.
 	let runtime = tokio::runtime::Runtime::new().unwrap();

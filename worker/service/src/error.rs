@@ -187,10 +187,11 @@ pub enum Refusal {
 }
 
 /// Codes of the engine's errors that come from too much at once.
-const LOAD: [&str; 6] = [
+const LOAD: [&str; 7] = [
 	"deadline",
 	"grammar-busy",
 	"shutting-down",
+	"adapter-fetch",
 	"adapter-in-use",
 	"adapter-no-room-yet",
 	"adapter-pins-fill-budget",

@@ -60,7 +60,7 @@ impl From<EngineError> for Refusal {
 				| EngineError::BadGrammar(_)
 				| EngineError::GrammarTooComplex(_)
 				| EngineError::Model(ModelError::Template(_))
-				| EngineError::Adapter(AdapterError::Pinned(_))
+				| EngineError::Adapter(AdapterError::Pinned(_) | AdapterError::BadSet(_))
 		);
 		if let Some(retry_after) = error.retry_after() {
 			return Self::Busy {
