@@ -4,10 +4,12 @@
 //! share the read) and `2 · len · heads · head_dim` multiply-adds. Prefill and decode rows are the same thing
 //! here: a row sees exactly the first `len` positions.
 
-use rayon::prelude::*;
 use std::cell::RefCell;
 
-use crate::simd::{self, fma, leveled, Level};
+use crate::{
+	pool::Pool,
+	simd::{self, fma, leveled, Level},
+};
 
 /// Where keys and values lie inside a page. A page holds `page_tokens` positions of one sequence for all layers:
 /// `[layer][key, value][kv head][position][head_dim]`.
@@ -137,8 +139,6 @@ leveled! {
 
 struct Output(*mut f32);
 // SAFETY: tasks write disjoint heads.
-unsafe impl Send for Output {}
-// SAFETY: tasks write disjoint heads.
 unsafe impl Sync for Output {}
 
 /// Attention of every row: `q` and `out` are `[rows, heads * head_dim]`, rows of `q` being `stride` apart.
@@ -147,6 +147,7 @@ unsafe impl Sync for Output {}
 /// When the shapes do not fit, `heads` is not a multiple of the layout's `kv_heads`, or a row sees more positions
 /// than its pages hold.
 pub fn attention(
+	pool: &Pool,
 	level: Level,
 	out: &mut [f32],
 	q: &[f32],
@@ -190,6 +191,6 @@ pub fn attention(
 	if work < 1 << 14 {
 		(0..tasks).for_each(one);
 	} else {
-		(0..tasks).into_par_iter().for_each(one);
+		pool.run(tasks, one);
 	}
 }
