@@ -31,9 +31,10 @@ pub mod quant;
 
 pub use attention::{attention, AttentionRow, KvLayout};
 pub use gemm::{gemm, Arithmetic, Inputs};
-pub use lora::{lora, LoraMemory, LoraSegment, LoraSite, LoraSlice, LoraValues};
+pub use lora::{lora, LoraMemory, LoraSegment, LoraSite, LoraSlice, LoraStore, LoraValues};
 pub use matrix::{Matrix, Values};
-pub use ops::{rms_norm, rope, silu_mul, softmax, RopeTable};
+pub use ops::{rms_norm, rope, silu_mul, silu_mul_rows, softmax, RopeTable};
 pub use pool::Pool;
 pub use quant::Quant;
+pub use shrink::gemm_serial;
 pub use simd::Level;

@@ -47,6 +47,50 @@ impl LoraValues<'_> {
 	}
 }
 
+/// An adapter's weights in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoraStore {
+	/// f32.
+	F32(Vec<f32>),
+	/// bfloat16.
+	Bf16(Vec<bf16>),
+}
+
+impl Default for LoraStore {
+	fn default() -> Self {
+		Self::F32(Vec::new())
+	}
+}
+
+impl From<Vec<f32>> for LoraStore {
+	fn from(weights: Vec<f32>) -> Self {
+		Self::F32(weights)
+	}
+}
+
+impl LoraStore {
+	/// As bf16, rounded if they are not that already.
+	pub fn narrow(weights: &[f32]) -> Self {
+		Self::Bf16(weights.iter().map(|v| bf16::from_f32(*v)).collect())
+	}
+
+	/// The weights.
+	pub fn values(&self) -> LoraValues<'_> {
+		match self {
+			Self::F32(v) => LoraValues::F32(v),
+			Self::Bf16(v) => LoraValues::Bf16(v),
+		}
+	}
+
+	/// Bytes they take.
+	pub fn bytes(&self) -> usize {
+		match self {
+			Self::F32(v) => v.len() * 4,
+			Self::Bf16(v) => v.len() * 2,
+		}
+	}
+}
+
 /// One projection inside a fused site (for example `k_proj` inside q/k/v).
 #[derive(Clone, Copy, Debug)]
 pub struct LoraSlice<'a> {

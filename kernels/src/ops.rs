@@ -2,7 +2,10 @@
 //!
 //! Floor: each reads and writes its rows once; at the engine's batch sizes they live in L2.
 
-use crate::simd::{self, leveled};
+use crate::{
+	pool::Pool,
+	simd::{self, leveled, Level},
+};
 
 #[inline(always)]
 fn rms_norm_body<const FMA: bool>(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
@@ -113,6 +116,38 @@ leveled! {
 	/// # Panics
 	/// When `gate_up` is not twice as long as `out`.
 	pub fn silu_mul(out: &mut [f32], gate_up: &[f32], width: usize) = silu_mul_body
+}
+
+struct Output(*mut f32);
+// SAFETY: tasks write disjoint rows.
+unsafe impl Sync for Output {}
+
+/// [`silu_mul`] in parallel over the rows.
+///
+/// # Panics
+/// When `gate_up` is not twice as long as `out`.
+pub fn silu_mul_rows(pool: &Pool, level: Level, out: &mut [f32], gate_up: &[f32], width: usize) {
+	assert_eq!(
+		gate_up.len(),
+		2 * out.len(),
+		"gate_up must be twice as long as out"
+	);
+	// An element costs some 20 instructions of 16 lanes.
+	if out.len() < 1 << 13 || width == 0 {
+		return silu_mul(level, out, gate_up, width);
+	}
+	let rows = out.len() / width;
+	let target = Output(out.as_mut_ptr());
+	let size = rows.div_ceil(pool.threads() * 2);
+	pool.run(rows.div_ceil(size), |i| {
+		let target = &target;
+		let (from, to) = (i * size, ((i + 1) * size).min(rows));
+		// SAFETY: the rows lie inside `out`, and only this task has them.
+		let out = unsafe {
+			std::slice::from_raw_parts_mut(target.0.add(from * width), (to - from) * width)
+		};
+		silu_mul(level, out, &gate_up[2 * from * width..2 * to * width], width);
+	});
 }
 
 #[inline(always)]

@@ -412,3 +412,22 @@ pub(crate) unsafe fn shrink<E: Element>(
 		}
 	}
 }
+
+/// `y[m, n] += x[m, k] · w[n, k]^T` on the calling thread alone, all of it row-major.
+///
+/// # Panics
+/// When a slice's length does not fit `m`, `n` and `k`.
+pub fn gemm_serial(
+	level: Level,
+	y: &mut [f32],
+	x: &[f32],
+	w: &[f32],
+	m: usize,
+	n: usize,
+	k: usize,
+) {
+	assert_eq!(x.len(), m * k, "x must be m * k");
+	assert_eq!(y.len(), m * n, "y must be m * n");
+	// SAFETY: `y` is borrowed mutably and has `m` rows of `n`.
+	unsafe { shrink(level, y.as_mut_ptr(), n, x, w, k, 0..n) }
+}

@@ -337,6 +337,21 @@ fn gemm_should_give_a_row_the_same_bits_in_every_batch() {
 }
 
 #[test]
+fn gemm_serial_should_agree_with_f64_at_odd_sizes() {
+	let mut values = Values(22);
+	for level in Level::available() {
+		for (m, n, k) in SHAPES {
+			let (x, w, y0) = (values.take(m * k), values.take(n * k), values.take(m * n));
+			let wide = |v: &[f32]| v.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+			let want = gemm_reference(&y0, &wide(&x), &wide(&w), m, n, k);
+			let mut y = y0;
+			gemm_serial(level, &mut y, &x, &w, m, n, k);
+			close(&y, &want, (k as f64).sqrt() + 1.0, level.name());
+		}
+	}
+}
+
+#[test]
 fn gemm_should_take_parts_of_different_formats() {
 	let mut values = Values(3);
 	let pool = Pool::new(2).unwrap();
@@ -596,7 +611,7 @@ fn rope_should_rotate_pairs_half_a_head_apart() {
 fn silu_mul_should_agree_with_f64_also_for_large_inputs() {
 	let mut values = Values(5);
 	for level in Level::available() {
-		for (m, width) in [(0, 3), (1, 1), (2, 37), (3, 1536)] {
+		for (m, width) in [(0, 3), (1, 1), (2, 37), (3, 1536), (7, 1536)] {
 			let mut x = values.take(2 * m * width);
 			for (i, v) in x.iter_mut().enumerate() {
 				if i % 7 == 0 {
@@ -613,6 +628,9 @@ fn silu_mul_should_agree_with_f64_also_for_large_inputs() {
 				}
 			}
 			close(&out, &want, 1e4, level.name());
+			let mut shared = vec![0.0; m * width];
+			silu_mul_rows(&Pool::new(2).unwrap(), level, &mut shared, &x, width);
+			assert_eq!(shared, out);
 		}
 	}
 }

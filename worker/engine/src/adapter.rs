@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use safetensors::SafeTensors;
+use openledger_kernels::{LoraSite, LoraSlice, LoraStore, LoraValues};
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 use crate::{
@@ -217,17 +218,41 @@ pub struct SliceWeights {
 	pub column: usize,
 	/// Number of its columns.
 	pub width: usize,
-	/// `B^T` times the scale: `[rank, width]`.
-	pub b: Vec<f32>,
+	/// `B^T`: `[rank, width]`.
+	pub b: LoraStore,
+	/// Factor of the update that is not in `b` already.
+	pub scale: f32,
 }
 
 /// An adapter's update of one fused site of one layer; empty where it has none.
 #[derive(Clone, Debug, Default)]
 pub struct SiteWeights {
 	/// All `A` one below the other: `[sum of ranks, inputs]`.
-	pub a: Vec<f32>,
+	pub a: LoraStore,
 	/// The projections.
 	pub slices: Vec<SliceWeights>,
+}
+
+impl LoraSite for SiteWeights {
+	fn a(&self) -> LoraValues<'_> {
+		self.a.values()
+	}
+
+	fn slices(&self) -> usize {
+		self.slices.len()
+	}
+
+	fn slice(&self, index: usize) -> LoraSlice<'_> {
+		let slice = &self.slices[index];
+		LoraSlice {
+			first: slice.first,
+			rank: slice.rank,
+			column: slice.column,
+			width: slice.width,
+			b: slice.b.values(),
+			scale: slice.scale,
+		}
+	}
 }
 
 /// An adapter in the layout of the kernels.
@@ -240,8 +265,13 @@ pub struct LoraWeights {
 /// Layer, block and module → names of its A and B in the file.
 type Names = BTreeMap<(usize, &'static str, &'static str), [Option<String>; 2]>;
 
-/// Rank, A, and B transposed and scaled.
-type Pair = (usize, Vec<f32>, Vec<f32>);
+/// Rank, A, B transposed, and the factor of their product.
+type Pair = (usize, Vec<f32>, Vec<f32>, f32);
+
+/// Whether the weights stay bf16 in memory: when the whole file is. Otherwise all are f32.
+fn narrow(file: &SafeTensors<'_>) -> bool {
+	file.iter().all(|(_, view)| view.dtype() == Dtype::BF16)
+}
 
 impl LoraWeights {
 	/// The update of one site.
@@ -260,9 +290,10 @@ impl LoraWeights {
 	/// [`AdapterError::Malformed`].
 	pub fn needed(weights: &[u8]) -> Result<usize, AdapterError> {
 		let file = open(weights)?;
+		let size = if narrow(&file) { 2 } else { 4 };
 		Ok(file
 			.iter()
-			.map(|(_, view)| view.shape().iter().product::<usize>() * 4)
+			.map(|(_, view)| view.shape().iter().product::<usize>() * size)
 			.sum())
 	}
 
@@ -314,13 +345,13 @@ impl LoraWeights {
 			let mut transposed = vec![0.0; b.len()];
 			for (row, values) in b.chunks_exact(rank).enumerate() {
 				for (j, value) in values.iter().enumerate() {
-					transposed[j * output + row] = value * scale;
+					transposed[j * output + row] = *value;
 				}
 			}
-			if transposed.iter().any(|v| !v.is_finite()) {
+			if transposed.iter().any(|v| !(v * scale).is_finite()) {
 				return Err(AdapterError::NotFinite(b_name.clone()));
 			}
-			sites.insert((*layer, module), (rank, a, transposed));
+			sites.insert((*layer, module), (rank, a, transposed, scale));
 		}
 		if sites.is_empty() {
 			return Err(AdapterError::MissingTensor("(every one of them)".into()));
@@ -340,33 +371,39 @@ impl LoraWeights {
 			&["gate_proj", "up_proj"],
 			&["down_proj"],
 		];
+		let narrow = narrow(&file);
+		let store = |values: Vec<f32>| match narrow {
+			true => LoraStore::narrow(&values),
+			false => LoraStore::F32(values),
+		};
 		let mut bytes = 0;
 		let layers = (0..base.layers)
 			.map(|layer| {
 				fused.map(|modules| {
 					let mut site = SiteWeights::default();
+					let mut all = Vec::new();
 					let (mut first, mut column) = (0, 0);
 					for module in modules {
 						let (_, width) = base.site_shape(module).expect("known modules; qed");
-						if let Some((rank, a, b)) = sites.remove(&(layer, *module)) {
-							bytes += (a.len() + b.len()) * 4;
-							if site.a.is_empty() {
-								site.a = a;
-							} else {
-								site.a.extend_from_slice(&a);
-							}
+						if let Some((rank, a, b, scale)) = sites.remove(&(layer, *module)) {
+							all.extend_from_slice(&a);
+							let b = store(b);
+							bytes += b.bytes();
 							site.slices.push(SliceWeights {
 								first,
 								rank,
 								column,
 								width,
 								b,
+								scale,
 							});
 							first += rank;
 						}
 						column += width;
 					}
-					site.a.shrink_to_fit();
+					all.shrink_to_fit();
+					site.a = store(all);
+					bytes += site.a.bytes();
 					site
 				})
 			})

@@ -13,7 +13,7 @@ use crate::{
 	backend::Backend,
 	cache::{Cache, CacheStats},
 	config::ModelConfig,
-	cpu::CpuBackend,
+	cpu::{CpuBackend, CpuSettings, Precision},
 	error::{AdapterError, EngineError},
 	request::{Request, TokenStream, Wake},
 	scheduler::{Job, Limits, Scheduler, Shared},
@@ -44,6 +44,8 @@ pub struct EngineConfig {
 	pub max_queue: usize,
 	/// Threads that compute; 0 for as many as the machine has.
 	pub threads: usize,
+	/// How exactly the base model is computed.
+	pub precision: Precision,
 	/// Folder of the adapter store.
 	pub store: PathBuf,
 }
@@ -59,6 +61,7 @@ impl EngineConfig {
 			adapter_budget: 1 << 30,
 			max_queue: 256,
 			threads: 0,
+			precision: Precision::default(),
 			store: store.into(),
 		}
 	}
@@ -169,7 +172,12 @@ impl Engine {
 			weights_hash,
 			tokenizer_hash,
 		} = model;
-		let backend = CpuBackend::new(&shape, weights, config.max_context, config.threads)?;
+		let settings = CpuSettings {
+			max_context: config.max_context,
+			threads: config.threads,
+			precision: config.precision,
+		};
+		let backend = CpuBackend::with(&shape, weights, settings)?;
 		if backend.page_bytes() > config.kv_budget {
 			let reason = format!(
 				"must hold at least one page of {} bytes",

@@ -51,6 +51,7 @@ fn fixture() -> (MutexGuard<'static, ()>, &'static Fixture) {
 			adapter_budget: bytes * 5 / 2,
 			max_queue: 40,
 			threads: 2,
+			precision: Precision::default(),
 			store: folder.path().join("store"),
 		};
 		Fixture {

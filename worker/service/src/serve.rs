@@ -222,6 +222,7 @@ async fn load(settings: &Serve) -> Result<Engine> {
 		adapter_budget: settings.adapter_budget.saturating_mul(MIB),
 		max_queue: settings.max_queue,
 		threads: settings.threads,
+		precision: settings.precision,
 		store: settings.store.clone(),
 	};
 	let path = settings.model.clone();
