@@ -4,10 +4,12 @@
 //! share the read) and `2 · len · heads · head_dim` multiply-adds. Prefill and decode rows are the same thing
 //! here: a row sees exactly the first `len` positions.
 
-use rayon::prelude::*;
 use std::{cell::RefCell, sync::Arc};
 
-use crate::simd::{self, fma, leveled, Level};
+use crate::{
+	pool::Pool,
+	simd::{self, fma, leveled, Level},
+};
 
 /// A page of keys and values. Several sequences may have it; then nobody writes it.
 pub type KvPage = Arc<[f32]>;
@@ -141,8 +143,6 @@ leveled! {
 
 struct Output(*mut f32);
 // SAFETY: tasks write disjoint heads.
-unsafe impl Send for Output {}
-// SAFETY: tasks write disjoint heads.
 unsafe impl Sync for Output {}
 
 /// Attention of every row: `q` and `out` are `[rows, heads * head_dim]`, rows of `q` being `stride` apart.
@@ -151,6 +151,7 @@ unsafe impl Sync for Output {}
 /// When the shapes do not fit, `heads` is not a multiple of the layout's `kv_heads`, or a row sees more positions
 /// than its pages hold.
 pub fn attention(
+	pool: &Pool,
 	level: Level,
 	out: &mut [f32],
 	q: &[f32],
@@ -194,6 +195,6 @@ pub fn attention(
 	if work < 1 << 14 {
 		(0..tasks).for_each(one);
 	} else {
-		(0..tasks).into_par_iter().for_each(one);
+		pool.run(tasks, one);
 	}
 }

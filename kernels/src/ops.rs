@@ -2,7 +2,10 @@
 //!
 //! Floor: each reads and writes its rows once; at the engine's batch sizes they live in L2.
 
-use crate::simd::{self, fma, leveled};
+use crate::{
+	pool::Pool,
+	simd::{self, leveled, Level},
+};
 
 #[inline(always)]
 fn rms_norm_body<const FMA: bool>(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) {
@@ -115,6 +118,43 @@ leveled! {
 	pub fn silu_mul(out: &mut [f32], gate_up: &[f32], width: usize) = silu_mul_body
 }
 
+struct Output(*mut f32);
+// SAFETY: tasks write disjoint rows.
+unsafe impl Sync for Output {}
+
+/// [`silu_mul`] in parallel over the rows.
+///
+/// # Panics
+/// When `gate_up` is not twice as long as `out`.
+pub fn silu_mul_rows(pool: &Pool, level: Level, out: &mut [f32], gate_up: &[f32], width: usize) {
+	assert_eq!(
+		gate_up.len(),
+		2 * out.len(),
+		"gate_up must be twice as long as out"
+	);
+	// An element costs some 20 instructions of 16 lanes.
+	if out.len() < 1 << 13 || width == 0 {
+		return silu_mul(level, out, gate_up, width);
+	}
+	let rows = out.len() / width;
+	let target = Output(out.as_mut_ptr());
+	let size = rows.div_ceil(pool.threads() * 2);
+	pool.run(rows.div_ceil(size), |i| {
+		let target = &target;
+		let (from, to) = (i * size, ((i + 1) * size).min(rows));
+		// SAFETY: the rows lie inside `out`, and only this task has them.
+		let out = unsafe {
+			std::slice::from_raw_parts_mut(target.0.add(from * width), (to - from) * width)
+		};
+		silu_mul(
+			level,
+			out,
+			&gate_up[2 * from * width..2 * to * width],
+			width,
+		);
+	});
+}
+
 #[inline(always)]
 pub(crate) fn softmax_body<const FMA: bool>(values: &mut [f32]) {
 	let shift = simd::max(values);
@@ -128,37 +168,4 @@ pub(crate) fn softmax_body<const FMA: bool>(values: &mut [f32]) {
 leveled! {
 	/// Softmax of one row in place. Nothing happens to an empty row.
 	pub fn softmax(values: &mut [f32]) = softmax_body
-}
-
-/// `y += sum over j of t[j] * b[j, ..]` in the order of `j`; rows of `b` are as long as `y`.
-#[inline(always)]
-pub(crate) fn expand_body<const FMA: bool>(y: &mut [f32], t: &[f32], b: &[f32]) {
-	let n = y.len();
-	let mut j = 0;
-	while j + 4 <= t.len() {
-		let (t0, t1, t2, t3) = (t[j], t[j + 1], t[j + 2], t[j + 3]);
-		let b0 = &b[j * n..(j + 1) * n];
-		let b1 = &b[(j + 1) * n..(j + 2) * n];
-		let b2 = &b[(j + 2) * n..(j + 3) * n];
-		let b3 = &b[(j + 3) * n..(j + 4) * n];
-		for i in 0..n {
-			let v = fma::<FMA>(t0, b0[i], y[i]);
-			let v = fma::<FMA>(t1, b1[i], v);
-			let v = fma::<FMA>(t2, b2[i], v);
-			y[i] = fma::<FMA>(t3, b3[i], v);
-		}
-		j += 4;
-	}
-	while j < t.len() {
-		let row = &b[j * n..(j + 1) * n];
-		for i in 0..n {
-			y[i] = fma::<FMA>(t[j], row[i], y[i]);
-		}
-		j += 1;
-	}
-}
-
-leveled! {
-	/// `y += t · b` for one row: `t` holds `rank` values, `b` is `[rank, y.len()]`.
-	pub(crate) fn expand(y: &mut [f32], t: &[f32], b: &[f32]) = expand_body
 }

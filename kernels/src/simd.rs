@@ -5,8 +5,14 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
 	Portable,
+	/// AVX2, FMA, F16C.
 	Avx2,
+	/// AVX-512 F, BW, VL, DQ.
 	Avx512,
+	/// And VNNI: dot products of bytes.
+	Vnni,
+	/// And BF16: dot products of bfloat16.
+	Brain,
 }
 
 /// A set of instructions this processor is known to have.
@@ -29,21 +35,37 @@ impl Level {
 	/// Every level of this processor, narrowest first.
 	pub fn available() -> Vec<Level> {
 		let mut levels = vec![Self::PORTABLE];
-		if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-			levels.push(Level(Kind::Avx2));
-			if is_x86_feature_detected!("avx512f") {
-				levels.push(Level(Kind::Avx512));
-			}
-		}
+		let avx2 = is_x86_feature_detected!("avx2")
+			&& is_x86_feature_detected!("fma")
+			&& is_x86_feature_detected!("f16c");
+		let avx512 = is_x86_feature_detected!("avx512f")
+			&& is_x86_feature_detected!("avx512bw")
+			&& is_x86_feature_detected!("avx512vl")
+			&& is_x86_feature_detected!("avx512dq");
+		let kinds = [
+			(Kind::Avx2, avx2),
+			(Kind::Avx512, avx512),
+			(Kind::Vnni, is_x86_feature_detected!("avx512vnni")),
+			(Kind::Brain, is_x86_feature_detected!("avx512bf16")),
+		];
+		// Each set includes those before it.
+		levels.extend(
+			kinds
+				.into_iter()
+				.take_while(|(_, has)| *has)
+				.map(|(kind, _)| Level(kind)),
+		);
 		levels
 	}
 
-	/// `portable`, `avx2` or `avx512`.
+	/// `portable`, `avx2`, `avx512`, `avx512-vnni` or `avx512-bf16`.
 	pub fn name(self) -> &'static str {
 		match self.0 {
 			Kind::Portable => "portable",
 			Kind::Avx2 => "avx2",
 			Kind::Avx512 => "avx512",
+			Kind::Vnni => "avx512-vnni",
+			Kind::Brain => "avx512-bf16",
 		}
 	}
 }
@@ -55,18 +77,18 @@ macro_rules! leveled {
 		$(#[$meta])*
 		#[allow(clippy::too_many_arguments)]
 		$vis fn $name(level: $crate::Level, $($arg: $ty),*) $(-> $ret)? {
-			#[target_feature(enable = "avx512f,avx2,fma")]
+			#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")]
 			#[allow(clippy::too_many_arguments)]
 			fn avx512($($arg: $ty),*) $(-> $ret)? { $body::<true>($($arg),*) }
 			#[target_feature(enable = "avx2,fma")]
 			#[allow(clippy::too_many_arguments)]
 			fn avx2($($arg: $ty),*) $(-> $ret)? { $body::<true>($($arg),*) }
 			match level.0 {
-				// SAFETY: a `Level` exists only when the processor has its instructions.
-				$crate::simd::Kind::Avx512 => unsafe { avx512($($arg),*) },
-				// SAFETY: as above.
-				$crate::simd::Kind::Avx2 => unsafe { avx2($($arg),*) },
 				$crate::simd::Kind::Portable => $body::<false>($($arg),*),
+				// SAFETY: a `Level` exists only when the processor has its instructions.
+				$crate::simd::Kind::Avx2 => unsafe { avx2($($arg),*) },
+				// SAFETY: as above.
+				_ => unsafe { avx512($($arg),*) },
 			}
 		}
 	};
@@ -97,6 +119,12 @@ pub(crate) fn reduce(mut lanes: [f32; LANES]) -> f32 {
 		width /= 2;
 	}
 	lanes[0]
+}
+
+/// Sum of a block of inputs, as a fixed tree.
+#[inline(always)]
+pub(crate) fn sum_block(x: &[f32; 2 * LANES]) -> f32 {
+	reduce(std::array::from_fn(|l| x[l] + x[l + LANES]))
 }
 
 /// Dot product with [`LANES`] partial sums and a scalar tail: one order for every caller.

@@ -1,14 +1,20 @@
 //! Speed of the engine on the demo model, with the floors beside the figures:
-//! `cargo run --release --example bench -p openledger-engine [model.gguf]`.
+//! `cargo run --release --example bench -p openledger-engine [model] [decode]`. With `decode` it ends after the table of
+//! the precisions.
 
 use std::{
 	collections::BTreeMap,
 	error::Error,
 	path::{Path, PathBuf},
+	sync::Arc,
 	time::{Duration, Instant},
 };
 
-use openledger_engine::*;
+use openledger_engine::{
+	backend::{Backend, BatchItem, SequenceId},
+	cpu::CpuBackend,
+	*,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::{tensor::TensorView, Dtype};
@@ -60,7 +66,7 @@ fn adapter(config: &ModelConfig, seed: u64, rank: usize) -> Outcome<AdapterFiles
 fn bandwidth(threads: usize) -> f64 {
 	let buffers: Vec<Vec<u64>> = (0..threads).map(|i| vec![i as u64 + 1; 24 << 20]).collect();
 	let mut best = 0f64;
-	for _ in 0..5 {
+	for _ in 0..2 {
 		let begin = Instant::now();
 		let sum: u64 = std::thread::scope(|scope| {
 			let sums: Vec<_> = buffers
@@ -144,10 +150,159 @@ fn drain(mut stream: TokenStream, begin: Instant) -> Outcome<Timing> {
 				last = now;
 			}
 			StreamEvent::Failed(error) => return Err(error.into()),
-			StreamEvent::Finished { .. } => {}
+			StreamEvent::Embedding(_) | StreamEvent::Finished { .. } => {}
 		}
 	}
 	Ok(timing)
+}
+
+/// A way to hold and compute the base model, and what its steps took.
+struct Variant {
+	name: &'static str,
+	backend: CpuBackend,
+	ids: Vec<SequenceId>,
+	position: usize,
+	/// One row; eight rows of the base; eight rows with eight adapters.
+	times: [Vec<Duration>; 3],
+}
+
+impl Variant {
+	/// One decoding step of `rows` rows.
+	fn step(&mut self, rows: usize, adapters: &[Arc<LoraWeights>]) -> Outcome<Duration> {
+		let batch: Vec<BatchItem> = (0..rows)
+			.map(|i| BatchItem {
+				sequence: self.ids[i],
+				tokens: vec![1000 + i as u32],
+				position: self.position,
+				adapter: adapters.get(i).cloned(),
+				logits: true,
+			})
+			.collect();
+		let mut logits = Vec::new();
+		let begin = Instant::now();
+		self.backend.step(&batch, &mut logits)?;
+		Ok(begin.elapsed())
+	}
+}
+
+/// Decoding at the backend, all precisions in turn, so that what else the machine does hits all of them alike.
+fn decode_table(model: &LoadedModel, threads: usize) -> Outcome<()> {
+	const ROUNDS: usize = 20;
+	const STEPS: usize = 5;
+	let recast = |to: &dyn Fn(&Values) -> Values| {
+		let mut weights = model.weights.clone();
+		for tensor in weights.tensors.values_mut().filter(|t| t.shape.len() == 2) {
+			tensor.data = to(&tensor.data);
+		}
+		weights
+	};
+	let bf16 = recast(&Values::to_bf16);
+	let list = [
+		(
+			"f32 exact",
+			recast(&|v| v.to_f32().into()),
+			Precision::Exact,
+		),
+		("bf16 exact", bf16.clone(), Precision::Exact),
+		("bf16 rounded", bf16.clone(), Precision::Rounded),
+		("int8", bf16, Precision::Int8),
+		("as shipped exact", model.weights.clone(), Precision::Exact),
+		(
+			"as shipped rounded",
+			model.weights.clone(),
+			Precision::Rounded,
+		),
+	];
+	let mut variants = Vec::new();
+	for (name, weights, precision) in list {
+		let settings = CpuSettings {
+			max_context: 512,
+			threads,
+			precision,
+		};
+		let mut backend = CpuBackend::with(&model.config, weights, settings)?;
+		let ids: Vec<SequenceId> = (0..8).map(|_| backend.open()).collect();
+		let prompt: Vec<BatchItem> = ids
+			.iter()
+			.map(|id| BatchItem {
+				sequence: *id,
+				tokens: (0..64).map(|t| 500 + t).collect(),
+				position: 0,
+				adapter: None,
+				logits: false,
+			})
+			.collect();
+		backend.step(&prompt, &mut Vec::new())?;
+		variants.push(Variant {
+			name,
+			backend,
+			ids,
+			position: 64,
+			times: Default::default(),
+		});
+	}
+	let adapters: Vec<Arc<LoraWeights>> = (0..8)
+		.map(|seed| {
+			let files = adapter(&model.config, seed, RANK)?;
+			let parsed = AdapterConfig::parse(&files.config)?;
+			Ok(Arc::new(LoraWeights::parse(
+				&parsed,
+				&files.weights,
+				&model.config,
+			)?))
+		})
+		.collect::<Outcome<_>>()?;
+	let extra: usize = adapters.iter().map(|a| a.bytes()).sum();
+	let load = || std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+	let (before, mut speeds) = (load(), Vec::new());
+	for _ in 0..ROUNDS {
+		speeds.push(bandwidth(threads));
+		for variant in &mut variants {
+			for (kind, (rows, adapters)) in
+				[(1, &adapters[..0]), (8, &adapters[..0]), (8, &adapters[..])]
+					.into_iter()
+					.enumerate()
+			{
+				// Sequences 1 to 7 would lag behind the first; all kinds write the same positions again.
+				let position = variant.position;
+				for _ in 0..STEPS {
+					let time = variant.step(rows, adapters)?;
+					variant.times[kind].push(time);
+				}
+				variant.position = position;
+			}
+		}
+	}
+	let speed = speeds.iter().copied().fold(0.0, f64::max);
+	println!(
+		"decode       context 65, {threads} threads, memory read at {:.1} GB/s; load average before {} after {}",
+		speed / 1e9,
+		before.split(' ').next().unwrap_or_default(),
+		load().split(' ').next().unwrap_or_default()
+	);
+	println!("             median and fastest tenth of {} steps each, interleaved; floor: bytes over memory speed", ROUNDS * STEPS);
+	println!(
+		"             {:<20} {:<22} {:>8} {:>8} {:>8} {:>8} {:>8}",
+		"weights", "rows", "MB/step", "median", "fastest", "floor", "of floor"
+	);
+	for variant in &mut variants {
+		let kinds = [("1", 1, 0), ("8", 8, 0), ("8, 8 adapters bf16", 8, extra)];
+		for (times, (rows, count, more)) in variant.times.iter_mut().zip(kinds) {
+			times.sort_unstable();
+			let rate = |at: usize| f64::from(count) / times[at].as_secs_f64();
+			let bytes = variant.backend.weight_bytes() + more;
+			let floor = f64::from(count) * speed / bytes as f64;
+			let fastest = rate(times.len() / 10);
+			println!(
+				"             {:<20} {rows:<22} {:>8.0} {:>8.1} {fastest:>8.1} {floor:>8.1} {:>7.0} %",
+				variant.name,
+				bytes as f64 / 1e6,
+				rate(times.len() / 2),
+				100.0 * fastest / floor
+			);
+		}
+	}
+	Ok(())
 }
 
 fn main() -> Outcome<()> {
@@ -174,6 +329,10 @@ fn main() -> Outcome<()> {
 	);
 	// No end tokens: every request must generate the same number of tokens.
 	model.config.eos.clear();
+	decode_table(&model, threads)?;
+	if std::env::args().nth(2).is_some_and(|a| a == "decode") {
+		return Ok(());
+	}
 	let shape = model.config.clone();
 	let linear: usize = model
 		.weights
@@ -182,7 +341,7 @@ fn main() -> Outcome<()> {
 		.filter(|(name, t)| {
 			t.shape.len() == 2 && (shape.tied_embeddings || !name.contains("embed"))
 		})
-		.map(|(_, t)| t.data.len() * 4)
+		.map(|(_, t)| t.data.bytes())
 		.sum();
 	let store = AdapterStore::open(folder.path())?;
 	let hot: Vec<AdapterKey> = (0..ADAPTERS)
@@ -220,7 +379,7 @@ fn main() -> Outcome<()> {
 		.collect::<Result<_, _>>()?;
 	let prompts = Prompts(prompts);
 	println!(
-		"shape        {} layers, {} wide, f32, {threads} threads; rank {RANK} on all 7 sites, {} prompt + {TOKENS} new tokens",
+		"shape        {} layers, {} wide, weights as shipped and exact, {threads} threads; rank {RANK} on all 7 sites, {} prompt + {TOKENS} new tokens",
 		shape.layers,
 		shape.hidden_size,
 		prompts.0[0].len()

@@ -13,6 +13,7 @@ use std::{
 };
 
 use half::{bf16, f16};
+use openledger_kernels::{LoraSite, LoraSlice, LoraStore, LoraValues};
 use regex::{Regex, RegexBuilder};
 use safetensors::{tensor::TensorView, Dtype, SafeTensors};
 use serde::Deserialize;
@@ -363,8 +364,10 @@ pub struct SliceWeights {
 	pub column: usize,
 	/// Number of its columns.
 	pub width: usize,
-	/// `B^T` times the scale, and with DoRA times each column's stretch: `[rank, width]`.
-	pub b: Vec<f32>,
+	/// `B^T`, with DoRA times the scale and each column's stretch: `[rank, width]`.
+	pub b: LoraStore,
+	/// Factor of the update that is not in `b` already.
+	pub scale: f32,
 	/// By how much DoRA stretches what the base computes, less 1: `[width]`; empty without DoRA.
 	pub gain: Vec<f32>,
 }
@@ -373,9 +376,31 @@ pub struct SliceWeights {
 #[derive(Clone, Debug, Default)]
 pub struct SiteWeights {
 	/// All `A` one below the other: `[sum of ranks, inputs]`.
-	pub a: Vec<f32>,
+	pub a: LoraStore,
 	/// The projections.
 	pub slices: Vec<SliceWeights>,
+}
+
+impl LoraSite for SiteWeights {
+	fn a(&self) -> LoraValues<'_> {
+		self.a.values()
+	}
+
+	fn slices(&self) -> usize {
+		self.slices.len()
+	}
+
+	fn slice(&self, index: usize) -> LoraSlice<'_> {
+		let slice = &self.slices[index];
+		LoraSlice {
+			first: slice.first,
+			rank: slice.rank,
+			column: slice.column,
+			width: slice.width,
+			b: slice.b.values(),
+			scale: slice.scale,
+		}
+	}
 }
 
 /// An adapter's update of the input embedding.
@@ -468,10 +493,29 @@ struct Survey<'a> {
 	copies: Vec<(Module, Found<'a>)>,
 }
 
+/// What a tensor of a linear module's or the embedding's update is called.
+const UPDATE: &str = ".lora_";
+
+/// Whether the linear updates stay bf16 in memory: when all of the file's are, and DoRA does not change them.
+/// Otherwise all are f32.
+fn narrow(file: &SafeTensors<'_>) -> bool {
+	file.iter()
+		.filter(|(name, _)| name.contains(UPDATE))
+		.all(|(name, view)| view.dtype() == Dtype::BF16 && !name.contains("lora_magnitude_vector"))
+}
+
 /// Bytes in memory of what a file's tensors become, by header alone.
-fn bytes_of<'a>(tensors: impl Iterator<Item = &'a TensorView<'a>>) -> usize {
-	tensors
-		.map(|view| view.shape().iter().product::<usize>() * 4)
+fn bytes_of(file: &SafeTensors<'_>) -> usize {
+	let narrow = narrow(file);
+	file.iter()
+		.filter(|(name, _)| name.contains(UPDATE))
+		.map(|(name, view)| {
+			let size = match narrow && !name.contains("lora_embedding") {
+				true => 2,
+				false => 4,
+			};
+			view.shape().iter().product::<usize>() * size
+		})
 		.sum()
 }
 
@@ -522,13 +566,7 @@ impl LoraWeights {
 	/// # Errors
 	/// [`AdapterError::Malformed`].
 	pub fn needed(weights: &[u8]) -> Result<usize, AdapterError> {
-		let file = open(weights)?;
-		let views: Vec<_> = file
-			.iter()
-			.filter(|(name, _)| name.contains(".lora_"))
-			.map(|(_, view)| view)
-			.collect();
-		Ok(bytes_of(views.iter()))
+		Ok(bytes_of(&open(weights)?))
 	}
 
 	/// Checks everything about an adapter but its values, and returns the bytes of memory it will take. Allocates no
@@ -542,9 +580,8 @@ impl LoraWeights {
 		base: &ModelConfig,
 	) -> Result<usize, AdapterError> {
 		let file = open(weights)?;
-		let survey = survey(config, &file, base)?;
-		let parts = survey.modules.values().flat_map(|parts| &parts.0);
-		Ok(bytes_of(parts.flatten().map(|found| &found.view)))
+		survey(config, &file, base)?;
+		Ok(bytes_of(&file))
 	}
 
 	/// Reads an adapter for the model of `base`, without the model's weights: what needs them (DoRA, and files with
@@ -560,7 +597,7 @@ impl LoraWeights {
 		Self::read(config, weights, base, None)
 	}
 
-	/// Reads an adapter for the model of `base`, whose weights are `rows`.
+	/// Reads an adapter for the model of `base`, whose weights are `rows`; without them as [`Self::parse`].
 	///
 	/// # Errors
 	/// [`AdapterError`]; see its variants.
@@ -568,9 +605,9 @@ impl LoraWeights {
 		config: &AdapterConfig,
 		weights: &[u8],
 		base: &ModelConfig,
-		rows: &dyn BaseRows,
+		rows: Option<&dyn BaseRows>,
 	) -> Result<Self, AdapterError> {
-		Self::read(config, weights, base, Some(rows))
+		Self::read(config, weights, base, rows)
 	}
 
 	fn read(
@@ -584,6 +621,11 @@ impl LoraWeights {
 		for (module, copy) in &survey.copies {
 			check_copy(*module, copy, base, rows)?;
 		}
+		let narrow = narrow(&file);
+		let store = |values: Vec<f32>| match narrow {
+			true => LoraStore::narrow(&values),
+			false => LoraStore::F32(values),
+		};
 		let mut bytes = 0;
 		let embedding = survey
 			.modules
@@ -595,20 +637,36 @@ impl LoraWeights {
 		}
 		let mut read: HashMap<Module, (Vec<f32>, SliceWeights)> = HashMap::new();
 		for (module, parts) in &survey.modules {
-			let pair = linear(config, *module, parts, base, rows)?;
-			bytes += (pair.0.len() + pair.1.b.len() + pair.1.gain.len()) * 4;
-			read.insert(*module, pair);
+			let Linear {
+				a,
+				b,
+				gain,
+				rank,
+				scale,
+			} = linear(config, *module, parts, rows)?;
+			let slice = SliceWeights {
+				first: 0,
+				rank,
+				column: 0,
+				width: module.shape(base).1,
+				b: store(b),
+				scale,
+				gain,
+			};
+			bytes += slice.b.bytes() + slice.gain.len() * 4;
+			read.insert(*module, (a, slice));
 		}
 		let mut site = |modules: &[Module]| {
 			let mut site = SiteWeights::default();
+			let mut all = Vec::new();
 			let (mut first, mut column) = (0, 0);
 			for module in modules {
 				let (_, width) = module.shape(base);
 				if let Some((a, mut slice)) = read.remove(module) {
-					if site.a.is_empty() {
-						site.a = a;
+					if all.is_empty() {
+						all = a;
 					} else {
-						site.a.extend_from_slice(&a);
+						all.extend_from_slice(&a);
 					}
 					(slice.first, slice.column) = (first, column);
 					first += slice.rank;
@@ -616,7 +674,9 @@ impl LoraWeights {
 				}
 				column += width;
 			}
-			site.a.shrink_to_fit();
+			all.shrink_to_fit();
+			site.a = store(all);
+			bytes += site.a.bytes();
 			site
 		};
 		let layers = (0..base.layers)
@@ -635,9 +695,10 @@ impl LoraWeights {
 				]
 			})
 			.collect();
+		let head = site(&[Module::Head]);
 		Ok(Self {
 			layers,
-			head: site(&[Module::Head]),
+			head,
 			embedding,
 			gained: config.dora,
 			members: Vec::new(),
@@ -940,43 +1001,63 @@ fn pair<'a>(parts: &'a Parts<'_>) -> Result<(&'a Found<'a>, &'a Found<'a>), Adap
 	}
 }
 
-/// A, and everything else of a linear module's update, at the site's first row and column.
+/// A linear module's update.
+struct Linear {
+	a: Vec<f32>,
+	/// `B^T`.
+	b: Vec<f32>,
+	/// By how much DoRA stretches what the base computes, less 1.
+	gain: Vec<f32>,
+	rank: usize,
+	/// Factor that is not in `b` already.
+	scale: f32,
+}
+
+/// Reads a linear module's update.
 fn linear(
 	config: &AdapterConfig,
 	module: Module,
 	parts: &Parts,
-	base: &ModelConfig,
 	rows: Option<&dyn BaseRows>,
-) -> Result<(Vec<f32>, SliceWeights), AdapterError> {
+) -> Result<Linear, AdapterError> {
 	let path = module.path();
-	let (_, width) = module.shape(base);
 	let rank = config.rank(&path);
 	let (a_tensor, b_tensor) = pair(parts)?;
 	let a = a_tensor.values()?;
 	// Transposed so that one row of x becomes a few long multiply-adds instead of many short dot products.
-	let mut b = b_tensor.transposed(config.scale(&path))?;
-	let mut gain = Vec::new();
-	if let Some(magnitude) = &parts.0[Part::Magnitude as usize] {
-		let rows = rows.ok_or_else(|| {
-			AdapterError::unsupported("use_dora without the base weights", "load it in an engine")
-		})?;
-		let (layer, name) = match module {
-			Module::Linear(layer, _, name) => (layer, name),
-			_ => (0, HEAD),
-		};
-		gain = magnitude.values()?;
-		dora::stretch(rows, layer, name, &a, &mut b, rank, &mut gain)
-			.map_err(|row| AdapterError::NotFinite(format!("{} at row {row}", magnitude.name)))?;
-	}
-	let slice = SliceWeights {
-		first: 0,
-		rank,
-		column: 0,
-		width,
+	let scale = config.scale(&path);
+	let Some(magnitude) = &parts.0[Part::Magnitude as usize] else {
+		// As stored, so that bf16 stays exact; the scale is applied to what `A` makes of the input.
+		let b = b_tensor.transposed(1.0)?;
+		if b.iter().any(|v| !(v * scale).is_finite()) {
+			return Err(AdapterError::NotFinite(b_tensor.name.clone()));
+		}
+		return Ok(Linear {
+			a,
+			b,
+			gain: Vec::new(),
+			rank,
+			scale,
+		});
+	};
+	let mut b = b_tensor.transposed(scale)?;
+	let rows = rows.ok_or_else(|| {
+		AdapterError::unsupported("use_dora without the base weights", "load it in an engine")
+	})?;
+	let (layer, name) = match module {
+		Module::Linear(layer, _, name) => (layer, name),
+		_ => (0, HEAD),
+	};
+	let mut gain = magnitude.values()?;
+	dora::stretch(rows, layer, name, &a, &mut b, rank, &mut gain)
+		.map_err(|row| AdapterError::NotFinite(format!("{} at row {row}", magnitude.name)))?;
+	Ok(Linear {
+		a,
 		b,
 		gain,
-	};
-	Ok((a, slice))
+		rank,
+		scale: 1.0,
+	})
 }
 
 fn embedding(

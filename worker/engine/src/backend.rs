@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::{adapter::LoraWeights, error::EngineError};
+use crate::{adapter::LoraWeights, dora::BaseRows, error::EngineError};
 
 /// A sequence whose KV the backend holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +59,11 @@ pub trait Backend: Send {
 	/// The sum of the last hidden states, after the final norm, of the tokens computed so far, and how many those are.
 	/// `None` for a sequence that is not pooled; the sum is taken away.
 	fn pooled(&mut self, sequence: SequenceId) -> Option<(Vec<f32>, usize)>;
+
+	/// The base model's weights, for adapters that need them when they are loaded. Without them those are refused.
+	fn base_rows(&self) -> Option<Arc<dyn BaseRows>> {
+		None
+	}
 
 	/// Bytes of all KV pages in existence, each counted once: those of sequences, and those that are kept.
 	fn kv_bytes(&self) -> usize;

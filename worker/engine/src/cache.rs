@@ -124,7 +124,7 @@ struct Shared {
 	changed: Condvar,
 	store: AdapterStore,
 	base: ModelConfig,
-	rows: Arc<dyn BaseRows>,
+	rows: Option<Arc<dyn BaseRows>>,
 	budget: usize,
 	ready: Box<dyn Fn() + Send + Sync>,
 }
@@ -369,7 +369,7 @@ impl Cache {
 	pub fn start(
 		store: AdapterStore,
 		base: ModelConfig,
-		rows: Arc<dyn BaseRows>,
+		rows: Option<Arc<dyn BaseRows>>,
 		budget: usize,
 		ready: Box<dyn Fn() + Send + Sync>,
 	) -> std::io::Result<Self> {
@@ -809,7 +809,12 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 		}
 		reserved.bytes = needed;
 	}
-	let weights = LoraWeights::load(&config, &files.weights, &shared.base, &*shared.rows)?;
+	let weights = LoraWeights::load(
+		&config,
+		&files.weights,
+		&shared.base,
+		shared.rows.as_deref(),
+	)?;
 	debug_assert_eq!(weights.bytes(), needed, "the header foretells the bytes");
 	reserved.bytes = 0;
 	Ok(Loaded::Done(weights, begin.elapsed()))

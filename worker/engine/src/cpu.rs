@@ -1,12 +1,14 @@
-//! The processor's backend: f32, base weights streamed once per step for the whole batch.
+//! The processor's backend: base weights stay as stored and are streamed once per step for the whole batch.
+//!
+//! A step allocates nothing once its buffers have grown. Its floor is [`CpuBackend::weight_bytes`] over the speed of
+//! memory; what one row costs beside that is attention, and some 150 hand-overs between threads.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use openledger_kernels::{
-	attention, gemm, rms_norm, rope, silu_mul, AttentionRow, KvLayout, KvPage, Level, Matrix,
-	RopeTable,
+	attention, gemm, rms_norm, rope, silu_mul_rows, Arithmetic, AttentionRow, Inputs, KvLayout,
+	KvPage, Level, Matrix, Pool, RopeTable, Values,
 };
-use rayon::{prelude::*, ThreadPool, ThreadPoolBuilder};
 
 use crate::{
 	adapter::Site,
@@ -24,6 +26,63 @@ const PAGE_TOKENS: usize = 32;
 
 /// Freed pages kept for the next sequence.
 const SPARE_PAGES: usize = 64;
+
+/// How exactly the base model is computed. By name: `exact`, `rounded`, `int8`.
+///
+/// Adapters, attention and everything between the matrix products are f32 in all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+	/// Weights as stored and their exact values, inputs in f32: logits within 1e-4 of an f32 reference.
+	#[default]
+	Exact,
+	/// Weights as stored; inputs rounded to int8 in blocks of 32 for weights in blocks, to bf16 for bf16 weights.
+	/// What llama.cpp does. Faster for several rows and for prompts.
+	Rounded,
+	/// f32, f16 and bf16 weights rounded to int8 in blocks of 32 when they are loaded, and inputs as in
+	/// [`Precision::Rounded`]: half the memory and traffic of bf16. Weights in blocks stay as they are.
+	Int8,
+}
+
+impl Precision {
+	/// All of them.
+	pub const ALL: [Precision; 3] = [Self::Exact, Self::Rounded, Self::Int8];
+
+	/// The name.
+	pub fn name(self) -> &'static str {
+		match self {
+			Self::Exact => "exact",
+			Self::Rounded => "rounded",
+			Self::Int8 => "int8",
+		}
+	}
+
+	fn arithmetic(self) -> Arithmetic {
+		match self {
+			Self::Exact => Arithmetic::Exact,
+			Self::Rounded | Self::Int8 => Arithmetic::Rounded,
+		}
+	}
+}
+
+impl FromStr for Precision {
+	type Err = String;
+
+	fn from_str(name: &str) -> Result<Self, Self::Err> {
+		let found = Self::ALL.into_iter().find(|p| p.name() == name);
+		found.ok_or_else(|| format!("{name} is no precision: use exact, rounded or int8"))
+	}
+}
+
+/// Settings of a [`CpuBackend`].
+#[derive(Clone, Copy, Debug)]
+pub struct CpuSettings {
+	/// Positions beyond this cannot be computed.
+	pub max_context: usize,
+	/// Threads that compute.
+	pub threads: usize,
+	/// How exactly.
+	pub precision: Precision,
+}
 
 struct Layer {
 	input_norm: Vec<f32>,
@@ -47,15 +106,20 @@ struct Buffers {
 	attended: Vec<f32>,
 	gate_up: Vec<f32>,
 	activated: Vec<f32>,
+	/// Rows whose logits are wanted.
+	wanted: Vec<f32>,
 	heads: Vec<f32>,
+	inputs: Inputs,
 	updates: UpdateBuffers,
+	sees: Vec<AttentionRow<'static>>,
 }
 
 /// [`Backend`] on this machine's processor.
 pub struct CpuBackend {
 	config: ModelConfig,
 	level: Level,
-	pool: Arc<ThreadPool>,
+	precision: Precision,
+	pool: Pool,
 	embedding: Arc<Matrix>,
 	lm_head: Option<Arc<Matrix>>,
 	norm: Vec<f32>,
@@ -73,6 +137,13 @@ pub struct CpuBackend {
 	buffers: Buffers,
 }
 
+/// The memory of a vector, for elements that borrow something else.
+pub(crate) fn reused<A, B>(mut vector: Vec<A>) -> Vec<B> {
+	vector.clear();
+	// Collecting in place keeps the allocation, because both elements have one layout.
+	vector.into_iter().filter_map(|_| None).collect()
+}
+
 fn cleared(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
 	buffer.clear();
 	buffer.resize(len, 0.0);
@@ -80,49 +151,68 @@ fn cleared(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
 }
 
 impl CpuBackend {
-	/// Takes the weights over; positions beyond `max_context` cannot be computed.
+	/// [`Self::with`] for [`Precision::Exact`].
 	///
 	/// # Errors
-	/// [`EngineError::Model`] when a weight is missing, [`EngineError::BadSetting`] when the threads cannot be made.
+	/// As for [`Self::with`].
 	pub fn new(
 		config: &ModelConfig,
 		weights: ModelWeights,
 		max_context: usize,
 		threads: usize,
 	) -> Result<Self, EngineError> {
+		let settings = CpuSettings {
+			max_context,
+			threads,
+			precision: Precision::Exact,
+		};
+		Self::with(config, weights, settings)
+	}
+
+	/// Takes the weights over and lays them out for the kernels.
+	///
+	/// # Errors
+	/// [`EngineError::Model`] when a weight is missing, [`EngineError::BadSetting`] when the threads cannot be made.
+	pub fn with(
+		config: &ModelConfig,
+		weights: ModelWeights,
+		settings: CpuSettings,
+	) -> Result<Self, EngineError> {
 		let mut weights = weights.checked(config)?;
-		let pool = ThreadPoolBuilder::new()
-			.num_threads(threads)
-			.thread_name(|i| format!("engine-{i}"))
-			.build()
-			.map_err(|e| EngineError::BadSetting {
-				name: "threads",
-				reason: e.to_string(),
-			})?;
+		let precision = settings.precision;
+		let pool = Pool::new(settings.threads).map_err(|e| EngineError::BadSetting {
+			name: "threads",
+			reason: e.to_string(),
+		})?;
+		let pack = |parts: Vec<Values>, k: usize| {
+			let parts: Vec<Values> = match precision {
+				Precision::Int8 => parts.into_iter().map(|p| p.to_int8(k)).collect(),
+				_ => parts,
+			};
+			Matrix::new(&pool, &parts.iter().collect::<Vec<_>>(), k)
+		};
 		let mut layers = Vec::with_capacity(config.layers);
 		for layer in 0..config.layers {
 			let prefix = format!("model.layers.{layer}");
 			let mut matrix = |names: &[&str]| -> Result<Matrix, EngineError> {
-				let mut data = Vec::new();
-				let (mut n, mut k) = (0, 0);
+				let mut parts = Vec::with_capacity(names.len());
+				let mut k = 0;
 				for name in names {
 					let tensor = weights.take(&format!("{prefix}.{name}.weight"))?;
-					n += tensor.shape[0];
 					k = tensor.shape[1];
-					if data.is_empty() {
-						data = tensor.data;
-					} else {
-						data.extend_from_slice(&tensor.data);
-					}
+					parts.push(tensor.data);
 				}
-				data.shrink_to_fit();
-				Ok(Matrix::f32(data, n, k))
+				Ok(pack(parts, k))
 			};
 			let qkv = matrix(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?;
 			let output = matrix(&["self_attn.o_proj"])?;
 			let gate_up = matrix(&["mlp.gate_proj", "mlp.up_proj"])?;
 			let down = matrix(&["mlp.down_proj"])?;
-			let mut vector = |name: &str| weights.take(&format!("{prefix}.{name}")).map(|t| t.data);
+			let mut vector = |name: &str| {
+				weights
+					.take(&format!("{prefix}.{name}"))
+					.map(|t| t.to_f32())
+			};
 			let qkv_bias = if config.qkv_bias {
 				let mut bias = vector("self_attn.q_proj.bias")?;
 				bias.extend(vector("self_attn.k_proj.bias")?);
@@ -149,21 +239,27 @@ impl CpuBackend {
 				down,
 			});
 		}
-		let vocabulary = |data| Matrix::f32(data, config.vocab_size, config.hidden_size);
+		let vocabulary = |data: Values| pack(vec![data], config.hidden_size);
 		let lm_head = match config.tied_embeddings {
 			true => None,
 			false => Some(Arc::new(vocabulary(weights.take("lm_head.weight")?.data))),
 		};
+		let embedding = Arc::new(vocabulary(weights.take("model.embed_tokens.weight")?.data));
 		let level = Level::best();
-		tracing::info!(level = level.name(), threads, "CPU backend ready");
+		tracing::info!(
+			level = level.name(),
+			threads = pool.threads(),
+			precision = precision.name(),
+			"CPU backend ready"
+		);
 		Ok(Self {
 			level,
-			pool: Arc::new(pool),
-			embedding: Arc::new(vocabulary(weights.take("model.embed_tokens.weight")?.data)),
+			precision,
+			embedding,
 			lm_head,
-			norm: weights.take("model.norm.weight")?.data,
+			norm: weights.take("model.norm.weight")?.to_f32(),
 			layers: Arc::new(layers),
-			rope: RopeTable::new(&config.inverse_frequencies(), max_context),
+			rope: RopeTable::new(&config.inverse_frequencies(), settings.max_context),
 			layout: KvLayout {
 				layers: config.layers,
 				kv_heads: config.kv_heads,
@@ -178,7 +274,23 @@ impl CpuBackend {
 			pooled: HashMap::new(),
 			next: 0,
 			buffers: Buffers::default(),
+			pool,
 		})
+	}
+
+	/// Formats of the base weights, each once.
+	pub fn formats(&self) -> Vec<&'static str> {
+		let mut names: Vec<_> = self
+			.layers
+			.iter()
+			.flat_map(|l| [&l.qkv, &l.output, &l.gate_up, &l.down])
+			.chain([&*self.embedding])
+			.chain(self.lm_head.as_deref())
+			.flat_map(Matrix::formats)
+			.collect();
+		names.sort_unstable();
+		names.dedup();
+		names
 	}
 
 	/// Bytes of base weights that a step streams when every row wants logits: its memory floor without KV and
@@ -226,7 +338,6 @@ impl CpuBackend {
 	}
 
 	fn forward(&mut self, batch: &[BatchItem], logits: &mut Vec<f32>) -> Result<(), EngineError> {
-		let (config, level) = (self.config.clone(), self.level);
 		for item in batch {
 			let end = item.position + item.tokens.len();
 			if end > self.rope.positions() || item.tokens.is_empty() {
@@ -236,13 +347,12 @@ impl CpuBackend {
 			}
 			self.grow(item.sequence, item.position, end)?;
 		}
+		let (config, level, pool) = (&self.config, self.level, &self.pool);
+		let arithmetic = self.precision.arithmetic();
 		let m: usize = batch.iter().map(|item| item.tokens.len()).sum();
 		let (hidden, ff) = (config.hidden_size, config.intermediate_size);
 		let (q_width, kv_width) = (config.q_width(), config.kv_width());
 		let qkv_width = q_width + 2 * kv_width;
-
-		let updates = Updates::new(level, batch);
-		let at = |layer, site, n, k| At { layer, site, n, k };
 		let Buffers {
 			x,
 			normed,
@@ -250,9 +360,19 @@ impl CpuBackend {
 			attended,
 			gate_up,
 			activated,
+			wanted,
 			heads,
+			inputs,
 			updates: kept,
+			sees: kept_sees,
 		} = &mut self.buffers;
+
+		let updates = Updates::new(pool, level, batch, kept);
+		let at = |layer, site, n, k| At { layer, site, n, k };
+		let mut product = |y: &mut [f32], x: &[f32], w: &Matrix, m: usize| {
+			gemm(pool, level, arithmetic, y, x, w, m, inputs);
+		};
+
 		let x = cleared(x, m * hidden);
 		let tokens = batch.iter().flat_map(|item| &item.tokens);
 		for (token, row) in tokens.zip(x.chunks_exact_mut(hidden)) {
@@ -273,7 +393,7 @@ impl CpuBackend {
 			}
 			let here = at(index, Site::Qkv, qkv_width, hidden);
 			updates.before(kept, qkv, here);
-			gemm(level, qkv, normed, &layer.qkv, m);
+			product(qkv, normed, &layer.qkv, m);
 			updates.after(kept, qkv, normed, here);
 
 			let mut rows = qkv.chunks_exact_mut(qkv_width);
@@ -294,7 +414,7 @@ impl CpuBackend {
 					self.layout.write(pages, index, position, keys, values);
 				}
 			}
-			let mut sees = Vec::with_capacity(m);
+			let mut sees: Vec<AttentionRow> = reused(std::mem::take(kept_sees));
 			for item in batch {
 				let pages = self
 					.sequences
@@ -308,6 +428,7 @@ impl CpuBackend {
 			}
 			let attended = cleared(attended, m * q_width);
 			attention(
+				pool,
 				level,
 				attended,
 				qkv,
@@ -317,30 +438,24 @@ impl CpuBackend {
 				&self.layout,
 				index,
 			);
+			*kept_sees = reused(sees);
 
 			let here = at(index, Site::Output, hidden, q_width);
 			updates.before(kept, x, here);
-			gemm(level, x, attended, &layer.output, m);
+			product(x, attended, &layer.output, m);
 			updates.after(kept, x, attended, here);
 
 			rms_norm(level, normed, x, &layer.post_norm, config.rms_eps);
 			let gate_up = cleared(gate_up, m * 2 * ff);
 			let here = at(index, Site::GateUp, 2 * ff, hidden);
 			updates.before(kept, gate_up, here);
-			gemm(level, gate_up, normed, &layer.gate_up, m);
+			product(gate_up, normed, &layer.gate_up, m);
 			updates.after(kept, gate_up, normed, here);
 			let activated = cleared(activated, m * ff);
-			if m < 16 {
-				silu_mul(level, activated, gate_up, ff);
-			} else {
-				activated
-					.par_chunks_mut(8 * ff)
-					.zip(gate_up.par_chunks(16 * ff))
-					.for_each(|(out, rows)| silu_mul(level, out, rows, ff));
-			}
+			silu_mul_rows(pool, level, activated, gate_up, ff);
 			let here = at(index, Site::Down, hidden, ff);
 			updates.before(kept, x, here);
-			gemm(level, x, activated, &layer.down, m);
+			product(x, activated, &layer.down, m);
 			updates.after(kept, x, activated, here);
 		}
 
@@ -362,7 +477,7 @@ impl CpuBackend {
 		}
 
 		// Only the rows whose logits are wanted meet the output matrix.
-		let mut wanted = Vec::new();
+		wanted.clear();
 		let mut row = 0;
 		for item in batch {
 			row += item.tokens.len();
@@ -372,31 +487,15 @@ impl CpuBackend {
 		}
 		let count = wanted.len() / hidden;
 		let normed = &mut normed[..count * hidden];
-		rms_norm(level, normed, &wanted, &self.norm, config.rms_eps);
+		rms_norm(level, normed, wanted, &self.norm, config.rms_eps);
 		let logits = cleared(logits, count * config.vocab_size);
 		let here = at(0, Site::Head, config.vocab_size, hidden);
 		updates.before(kept, logits, here);
-		gemm(
-			level,
-			logits,
-			normed,
-			self.lm_head.as_ref().unwrap_or(&self.embedding),
-			count,
-		);
+		let head = self.lm_head.as_ref().unwrap_or(&self.embedding);
+		product(logits, normed, head, count);
 		updates.after(kept, logits, normed, here);
+		updates.give_back(kept);
 		Ok(())
-	}
-
-	/// The weights, for adapters that need them when they are loaded.
-	pub fn base_rows(&self) -> Arc<dyn BaseRows> {
-		Arc::new(Rows {
-			q_width: self.config.q_width(),
-			kv_width: self.config.kv_width(),
-			up: self.config.intermediate_size,
-			layers: Arc::clone(&self.layers),
-			embedding: Arc::clone(&self.embedding),
-			lm_head: self.lm_head.clone(),
-		})
 	}
 }
 
@@ -462,6 +561,17 @@ impl Backend for CpuBackend {
 		self.pooled.remove(&sequence)
 	}
 
+	fn base_rows(&self) -> Option<Arc<dyn BaseRows>> {
+		Some(Arc::new(Rows {
+			q_width: self.config.q_width(),
+			kv_width: self.config.kv_width(),
+			up: self.config.intermediate_size,
+			layers: Arc::clone(&self.layers),
+			embedding: Arc::clone(&self.embedding),
+			lm_head: self.lm_head.clone(),
+		}))
+	}
+
 	fn kv_bytes(&self) -> usize {
 		self.live * self.page_bytes()
 	}
@@ -514,7 +624,6 @@ impl Backend for CpuBackend {
 	}
 
 	fn step(&mut self, batch: &[BatchItem], logits: &mut Vec<f32>) -> Result<(), EngineError> {
-		let pool = Arc::clone(&self.pool);
-		pool.install(|| self.forward(batch, logits))
+		self.forward(batch, logits)
 	}
 }

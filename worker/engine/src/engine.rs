@@ -16,7 +16,7 @@ use crate::{
 	backend::Backend,
 	cache::{Cache, CacheStats},
 	config::ModelConfig,
-	cpu::CpuBackend,
+	cpu::{CpuBackend, CpuSettings, Precision},
 	dora::BaseRows,
 	error::{AdapterError, EngineError},
 	grammar::{Constraint, Grammar, Grammars},
@@ -58,6 +58,8 @@ pub struct EngineConfig {
 	pub prefix_cache: bool,
 	/// Threads that compute; 0 for as many as the machine has.
 	pub threads: usize,
+	/// How exactly the base model is computed.
+	pub precision: Precision,
 	/// Folder of the adapter store.
 	pub store: PathBuf,
 }
@@ -76,6 +78,7 @@ impl EngineConfig {
 			step_adapter_bytes: 0,
 			prefix_cache: true,
 			threads: 0,
+			precision: Precision::default(),
 			store: store.into(),
 		}
 	}
@@ -148,7 +151,7 @@ pub struct Base {
 struct Inner {
 	shared: Arc<Shared>,
 	cache: Arc<Cache>,
-	rows: Arc<dyn BaseRows>,
+	rows: Option<Arc<dyn BaseRows>>,
 	store: AdapterStore,
 	tokenizer: Tokenizer,
 	grammars: Grammars,
@@ -212,8 +215,12 @@ impl Engine {
 			weights_hash,
 			tokenizer_hash,
 		} = model;
-		let context = context(&config, &shape);
-		let backend = CpuBackend::new(&shape, weights, context, threads)?;
+		let settings = CpuSettings {
+			max_context: context(&config, &shape),
+			threads,
+			precision: config.precision,
+		};
+		let backend = CpuBackend::with(&shape, weights, settings)?;
 		let base = Base {
 			config: shape,
 			tokenizer,
@@ -224,7 +231,7 @@ impl Engine {
 	}
 
 	/// Starts an engine on a backend of the caller's, which computes the model that `base` describes, to the context
-	/// that the settings ask for. Of the settings, `threads` is the backend's own affair.
+	/// that the settings ask for. Of the settings, `threads` and `precision` are the backend's own affair.
 	///
 	/// # Errors
 	/// [`EngineError::BadSetting`], [`EngineError::Adapter`] when the store cannot be opened.
@@ -278,7 +285,7 @@ impl Engine {
 		let cache = Cache::start(
 			store.clone(),
 			shape.clone(),
-			Arc::clone(&rows),
+			rows.clone(),
 			config.adapter_budget,
 			Box::new(move || waker.wake()),
 		)
@@ -536,6 +543,7 @@ impl Engine {
 		inner.store.fetch(key)?;
 		let files = inner.store.load(key)?;
 		let config = crate::AdapterConfig::parse(&files.config)?;
-		crate::LoraWeights::load(&config, &files.weights, &inner.model, &*inner.rows).map(|_| ())
+		crate::LoraWeights::load(&config, &files.weights, &inner.model, inner.rows.as_deref())
+			.map(|_| ())
 	}
 }

@@ -5,11 +5,12 @@
 
 use std::ops::Range;
 
-use openledger_kernels::{lora, Level, LoraSegment, LoraSlice};
+use openledger_kernels::{lora, Level, LoraMemory, LoraSegment, Pool};
 
 use crate::{
 	adapter::{LoraWeights, Site, SiteWeights},
 	backend::BatchItem,
+	cpu::reused,
 };
 
 /// Rows that share an adapter.
@@ -51,8 +52,10 @@ impl<'a> Span<'a> {
 pub(crate) struct UpdateBuffers {
 	/// What the rows with gains held before the base's product.
 	saved: Vec<f32>,
-	/// Inputs times a factor of a set.
-	scaled: Vec<f32>,
+	memory: LoraMemory,
+	rows: Vec<Span<'static>>,
+	heads: Vec<Span<'static>>,
+	segments: Vec<LoraSegment<'static, SiteWeights>>,
 }
 
 /// The shape of a site's product: `y` is `[rows, n]`, `x` is `[rows, k]`.
@@ -66,6 +69,7 @@ pub(crate) struct At {
 
 /// The adapters of one batch.
 pub(crate) struct Updates<'a> {
+	pool: &'a Pool,
 	level: Level,
 	/// Over the rows of the batch.
 	rows: Vec<Span<'a>>,
@@ -87,8 +91,14 @@ fn extend<'a>(spans: &mut Vec<Span<'a>>, rows: Range<usize>, adapter: &'a LoraWe
 
 impl<'a> Updates<'a> {
 	/// Finds out once for all sites of the step which rows use which adapter.
-	pub fn new(level: Level, batch: &'a [BatchItem]) -> Self {
-		let (mut rows, mut heads) = (Vec::new(), Vec::new());
+	pub fn new(
+		pool: &'a Pool,
+		level: Level,
+		batch: &'a [BatchItem],
+		buffers: &mut UpdateBuffers,
+	) -> Self {
+		let mut rows: Vec<Span> = reused(std::mem::take(&mut buffers.rows));
+		let mut heads: Vec<Span> = reused(std::mem::take(&mut buffers.heads));
 		let (mut row, mut head) = (0, 0);
 		for item in batch {
 			let (first_row, first_head) = (row, head);
@@ -102,12 +112,19 @@ impl<'a> Updates<'a> {
 			}
 		}
 		Self {
+			pool,
 			level,
 			depth: rows.iter().map(Span::depth).max().unwrap_or(0),
 			dora: rows.iter().any(|span| span.adapter.is_dora()),
 			rows,
 			heads,
 		}
+	}
+
+	/// Gives the memory back for the next step.
+	pub fn give_back(self, buffers: &mut UpdateBuffers) {
+		buffers.rows = reused(self.rows);
+		buffers.heads = reused(self.heads);
 	}
 
 	fn spans(&self, site: Site) -> &[Span<'a>] {
@@ -169,28 +186,18 @@ impl<'a> Updates<'a> {
 			self.gain(&mut buffers.saved, y, at);
 		}
 		for depth in 0..self.depth {
-			self.add(y, x, at, |span| {
-				span.update(depth).filter(|(_, factor)| *factor == 1.0)
-			});
-			// A factor is applied to the input: the update is linear in it, and the weights stay shared.
-			let factor = |span: &Span<'a>| span.update(depth).filter(|(_, factor)| *factor != 1.0);
-			if spans.iter().all(|span| factor(span).is_none()) {
-				continue;
-			}
-			let end = spans.last().map_or(0, |span| span.rows.end);
-			if buffers.scaled.len() < end * at.k {
-				buffers.scaled.resize(end * at.k, 0.0);
-			}
-			for span in spans {
-				if let Some((_, factor)) = factor(span) {
-					let rows = span.rows.start * at.k..span.rows.end * at.k;
-					let scaled = buffers.scaled[rows.clone()].iter_mut();
-					scaled
-						.zip(&x[rows])
-						.for_each(|(scaled, x)| *scaled = x * factor);
-				}
-			}
-			self.add(y, &buffers.scaled, at, factor);
+			let mut segments = reused(std::mem::take(&mut buffers.segments));
+			segments.extend(spans.iter().filter_map(|span| {
+				let (update, factor) = span.update(depth)?;
+				Some(LoraSegment {
+					rows: span.rows.clone(),
+					site: update.site(at.layer, at.site),
+					factor,
+				})
+			}));
+			let memory = &mut buffers.memory;
+			lora(self.pool, self.level, y, at.n, x, at.k, &segments, memory);
+			buffers.segments = reused(segments);
 		}
 	}
 
@@ -215,46 +222,5 @@ impl<'a> Updates<'a> {
 				y.iter_mut().zip(saved).for_each(|(y, saved)| *y += *saved);
 			}
 		}
-	}
-
-	/// Adds the chosen update of each span.
-	fn add(
-		&self,
-		y: &mut [f32],
-		x: &[f32],
-		at: At,
-		choose: impl Fn(&Span<'a>) -> Option<(&'a LoraWeights, f32)>,
-	) {
-		let mut sites: Vec<(Range<usize>, &SiteWeights, Range<usize>)> = Vec::new();
-		let mut slices: Vec<LoraSlice> = Vec::new();
-		for span in self.spans(at.site) {
-			let Some((update, _)) = choose(span) else {
-				continue;
-			};
-			let site = update.site(at.layer, at.site);
-			let first = slices.len();
-			slices.extend(site.slices.iter().map(|s| LoraSlice {
-				first: s.first,
-				rank: s.rank,
-				column: s.column,
-				width: s.width,
-				b: &s.b,
-			}));
-			if slices.len() > first {
-				sites.push((span.rows.clone(), site, first..slices.len()));
-			}
-		}
-		if sites.is_empty() {
-			return;
-		}
-		let segments: Vec<LoraSegment> = sites
-			.into_iter()
-			.map(|(rows, site, range)| LoraSegment {
-				rows,
-				a: &site.a,
-				slices: &slices[range],
-			})
-			.collect();
-		lora(self.level, y, at.n, x, at.k, &segments);
 	}
 }

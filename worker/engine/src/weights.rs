@@ -1,4 +1,7 @@
-//! Loads a Llama-family model as named f32 tensors: from a GGUF file or a Hugging Face folder.
+//! Loads a Llama-family model as named tensors: from a GGUF file or a Hugging Face folder.
+//!
+//! Weights stay in the precision they are stored in. Only what the kernels do not know (GGUF's Q2_K and Q3_K) is
+//! widened to f32.
 //!
 //! Both give the same thing: tensors under their Hugging Face names and in Hugging Face order. In particular the
 //! rows of `q_proj` and `k_proj` of a `llama` GGUF, stored interleaved, are put back into rotate-half order, so
@@ -11,8 +14,10 @@ use std::{
 	path::{Path, PathBuf},
 };
 
+use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 use memmap2::Mmap;
+use openledger_kernels::{Quant, Values};
 use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use sha2::{Digest, Sha256};
@@ -22,13 +27,20 @@ use crate::{config::ModelConfig, error::ModelError, gguf::Gguf, tokenizer::Token
 /// Largest JSON file read whole.
 const MAX_JSON: u64 = 256 << 20;
 
-/// A row-major f32 tensor.
+/// A row-major tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
 	/// Outermost dimension first.
 	pub shape: Vec<usize>,
-	/// Product of `shape` values.
-	pub data: Vec<f32>,
+	/// Product of `shape` values, as stored.
+	pub data: Values,
+}
+
+impl Tensor {
+	/// The values, widened to f32. Exact.
+	pub fn to_f32(&self) -> Vec<f32> {
+		self.data.to_f32()
+	}
 }
 
 /// The weights of a model by Hugging Face name (`model.layers.0.self_attn.q_proj.weight`).
@@ -78,7 +90,7 @@ impl ModelWeights {
 		}
 		let broken = kept
 			.par_iter()
-			.find_any(|(_, tensor)| tensor.data.iter().any(|v| !v.is_finite()));
+			.find_any(|(_, tensor)| !tensor.data.is_finite());
 		if let Some((name, _)) = broken {
 			return Err(ModelError::NotFinite(name.clone()));
 		}
@@ -91,7 +103,7 @@ impl ModelWeights {
 pub struct LoadedModel {
 	/// Shape and constants.
 	pub config: ModelConfig,
-	/// All weights in f32.
+	/// All weights, as stored.
 	pub weights: ModelWeights,
 	/// Text ↔ tokens, and the chat template.
 	pub tokenizer: Tokenizer,
@@ -175,19 +187,30 @@ fn hf_name(name: &str) -> Option<String> {
 }
 
 /// Puts interleaved rows (`2 i + half` of each head) back into rotate-half order (`half * head_dim / 2 + i`).
+///
+/// Rows move whole, so those of a block format need no decoding: blocks run along a row.
 fn unpermute(tensor: Tensor, heads: usize) -> Tensor {
-	let rows = tensor.shape.first().copied().unwrap_or(0);
-	let columns = tensor.data.len() / rows.max(1);
-	let dim = rows / heads;
-	let mut data = Vec::with_capacity(tensor.data.len());
-	for head in 0..heads {
-		for half in 0..2 {
-			for i in 0..dim / 2 {
-				let row = head * dim + 2 * i + half;
-				data.extend_from_slice(&tensor.data[row * columns..(row + 1) * columns]);
+	fn rows<T: Copy>(data: &[T], rows: usize, heads: usize) -> Vec<T> {
+		let columns = data.len() / rows.max(1);
+		let dim = rows / heads;
+		let mut out = Vec::with_capacity(data.len());
+		for head in 0..heads {
+			for half in 0..2 {
+				for i in 0..dim / 2 {
+					let row = head * dim + 2 * i + half;
+					out.extend_from_slice(&data[row * columns..(row + 1) * columns]);
+				}
 			}
 		}
+		out
 	}
+	let n = tensor.shape.first().copied().unwrap_or(0);
+	let data = match &tensor.data {
+		Values::F32(v) => Values::F32(rows(v, n, heads)),
+		Values::F16(v) => Values::F16(rows(v, n, heads)),
+		Values::Bf16(v) => Values::Bf16(rows(v, n, heads)),
+		Values::Blocks(quant, bytes) => Values::Blocks(*quant, rows(bytes, n, heads)),
+	};
 	Tensor {
 		shape: tensor.shape,
 		data,
@@ -228,7 +251,7 @@ fn load_gguf(bytes: &[u8]) -> Result<LoadedModel, ModelError> {
 	let tensors = known
 		.into_par_iter()
 		.map(|(name, info)| {
-			let tensor = dequantise(&name, info)?;
+			let tensor = stored(&name, info)?;
 			let permuted = config.is_permuted_in_gguf();
 			let tensor = match name.rsplit('.').nth(1) {
 				Some("q_proj") if permuted => unpermute(tensor, config.heads),
@@ -249,9 +272,47 @@ fn load_gguf(bytes: &[u8]) -> Result<LoadedModel, ModelError> {
 	})
 }
 
-fn dequantise(name: &str, info: &crate::gguf::TensorInfo) -> Result<Tensor, ModelError> {
+/// A block format of the kernels, if the type is one.
+fn quant_of(dtype: GgmlDType) -> Option<Quant> {
+	Some(match dtype {
+		GgmlDType::Q4_0 => Quant::Q4_0,
+		GgmlDType::Q4_1 => Quant::Q4_1,
+		GgmlDType::Q5_0 => Quant::Q5_0,
+		GgmlDType::Q5_1 => Quant::Q5_1,
+		GgmlDType::Q8_0 => Quant::Q8_0,
+		GgmlDType::Q4K => Quant::Q4K,
+		GgmlDType::Q5K => Quant::Q5K,
+		GgmlDType::Q6K => Quant::Q6K,
+		_ => return None,
+	})
+}
+
+/// The tensor as the file has it.
+fn stored(name: &str, info: &crate::gguf::TensorInfo) -> Result<Tensor, ModelError> {
+	let plain = match info.dtype {
+		GgmlDType::F32 => Some(Dtype::F32),
+		GgmlDType::F16 => Some(Dtype::F16),
+		GgmlDType::BF16 => Some(Dtype::BF16),
+		_ => None,
+	};
+	let data = match (
+		plain.and_then(|dtype| values(dtype, info.data)),
+		quant_of(info.dtype),
+	) {
+		(Some(plain), _) => plain,
+		(None, Some(quant)) => Values::Blocks(quant, info.data.to_vec()),
+		(None, None) => Values::F32(dequantise(name, info)?),
+	};
+	Ok(Tensor {
+		shape: info.shape.clone(),
+		data,
+	})
+}
+
+/// Any type candle reads, widened to f32.
+fn dequantise(name: &str, info: &crate::gguf::TensorInfo) -> Result<Vec<f32>, ModelError> {
 	let device = candle_core::Device::Cpu;
-	let data = candle_core::quantized::ggml_file::qtensor_from_ggml(
+	candle_core::quantized::ggml_file::qtensor_from_ggml(
 		info.dtype,
 		info.data,
 		info.shape.clone(),
@@ -259,28 +320,31 @@ fn dequantise(name: &str, info: &crate::gguf::TensorInfo) -> Result<Tensor, Mode
 	)
 	.and_then(|q| q.dequantize(&device))
 	.and_then(|t| t.flatten_all()?.to_vec1::<f32>())
-	.map_err(|e| ModelError::Malformed(format!("tensor {name}: {e}")))?;
-	Ok(Tensor {
-		shape: info.shape.clone(),
-		data,
-	})
+	.map_err(|e| ModelError::Malformed(format!("tensor {name}: {e}")))
 }
 
-/// Widens safetensors bytes of type f32, f16 or bf16; `None` for another type.
-pub(crate) fn widen(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+/// Safetensors bytes of type f32, f16 or bf16, as stored; `None` for another type.
+pub(crate) fn values(dtype: Dtype, bytes: &[u8]) -> Option<Values> {
+	let two = |b: &[u8]| [b[0], b[1]];
 	Some(match dtype {
-		Dtype::F32 => bytes
-			.chunks_exact(4)
-			.map(|b| f32::from_le_bytes(b.try_into().expect("chunks of 4; qed")))
-			.collect(),
-		Dtype::F16 => bytes
-			.chunks_exact(2)
-			.map(|b| f16::from_le_bytes(b.try_into().expect("chunks of 2; qed")).to_f32())
-			.collect(),
-		Dtype::BF16 => bytes
-			.chunks_exact(2)
-			.map(|b| bf16::from_le_bytes(b.try_into().expect("chunks of 2; qed")).to_f32())
-			.collect(),
+		Dtype::F32 => Values::F32(
+			bytes
+				.chunks_exact(4)
+				.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+				.collect(),
+		),
+		Dtype::F16 => Values::F16(
+			bytes
+				.chunks_exact(2)
+				.map(|b| f16::from_le_bytes(two(b)))
+				.collect(),
+		),
+		Dtype::BF16 => Values::Bf16(
+			bytes
+				.chunks_exact(2)
+				.map(|b| bf16::from_le_bytes(two(b)))
+				.collect(),
+		),
 		_ => return None,
 	})
 }
@@ -350,7 +414,7 @@ fn load_folder(folder: &Path) -> Result<LoadedModel, ModelError> {
 				}
 				Some(_) => {}
 			}
-			let data = widen(view.dtype(), view.data()).ok_or_else(|| {
+			let data = values(view.dtype(), view.data()).ok_or_else(|| {
 				ModelError::Unsupported(format!("tensor type {:?} of {name}", view.dtype()))
 			})?;
 			tensors.insert(
@@ -420,6 +484,7 @@ fn announced(header: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
 	use super::*;
 
@@ -428,13 +493,104 @@ mod tests {
 		// One head of width 6: stored rows 0..6 are i=0 (halves 0, 1), i=1, i=2.
 		let stored = Tensor {
 			shape: vec![6, 1],
-			data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0],
+			data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0].into(),
 		};
-		assert_eq!(unpermute(stored, 1).data, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+		assert_eq!(
+			unpermute(stored, 1).to_f32(),
+			[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+		);
+	}
+
+	/// Any bytes are a tensor; those of scales are kept small.
+	fn bytes(dtype: GgmlDType, blocks: usize) -> Vec<u8> {
+		let mut state = 1u64;
+		let mut all = Vec::new();
+		for _ in 0..blocks {
+			let mut block: Vec<u8> = (0..dtype.type_size())
+				.map(|_| {
+					state = state
+						.wrapping_mul(6364136223846793005)
+						.wrapping_add(1442695040888963407);
+					(state >> 56) as u8
+				})
+				.collect();
+			let scale = f16::from_f32((state >> 40) as f32 / 2f32.powi(24) - 0.5).to_le_bytes();
+			match dtype {
+				GgmlDType::Q6K => block[208..210].copy_from_slice(&scale),
+				_ => block[..2].copy_from_slice(&scale),
+			}
+			if quant_of(dtype).is_some_and(|q| !q.is_finite(&block)) {
+				block[2..4].copy_from_slice(&scale);
+			}
+			all.extend(block);
+		}
+		all
 	}
 
 	#[test]
-	fn widen_should_read_all_three_float_types() {
+	fn block_formats_should_mean_what_candle_reads_also_after_packing() {
+		for dtype in [
+			GgmlDType::Q4_0,
+			GgmlDType::Q4_1,
+			GgmlDType::Q5_0,
+			GgmlDType::Q5_1,
+			GgmlDType::Q8_0,
+			GgmlDType::Q4K,
+			GgmlDType::Q5K,
+			GgmlDType::Q6K,
+		] {
+			let (rows, columns) = (18, 512);
+			let data = bytes(dtype, rows * columns / dtype.block_size());
+			let info = crate::gguf::TensorInfo {
+				dtype,
+				shape: vec![rows, columns],
+				data: &data,
+			};
+			let want = dequantise("x", &info).unwrap();
+			let tensor = stored("x", &info).unwrap();
+			assert!(matches!(tensor.data, Values::Blocks(..)));
+			let matrix = openledger_kernels::Matrix::new(
+				&openledger_kernels::Pool::serial(),
+				&[&tensor.data],
+				columns,
+			);
+			let mut row = vec![0.0; columns];
+			for (at, want) in want.chunks_exact(columns).enumerate() {
+				matrix.copy_row(at, &mut row);
+				for (got, want) in row.iter().zip(want) {
+					assert!(
+						(got - want).abs() <= 1e-6 * want.abs().max(1e-3),
+						"{dtype:?}: {got}, not {want}"
+					);
+				}
+			}
+			let plain = tensor.to_f32();
+			assert!(plain
+				.iter()
+				.zip(&want)
+				.all(|(g, w)| (g - w).abs() <= 1e-6 * w.abs().max(1e-3)));
+		}
+	}
+
+	#[test]
+	fn rows_of_blocks_should_move_whole() {
+		let data = bytes(GgmlDType::Q4_1, 6);
+		let info = crate::gguf::TensorInfo {
+			dtype: GgmlDType::Q4_1,
+			shape: vec![6, 32],
+			data: &data,
+		};
+		let tensor = stored("x", &info).unwrap();
+		let before = tensor.to_f32();
+		let after = unpermute(tensor, 1).to_f32();
+		for (to, from) in [0, 2, 4, 1, 3, 5].into_iter().enumerate() {
+			assert_eq!(after[to * 32..][..32], before[from * 32..][..32]);
+		}
+	}
+
+	#[test]
+	fn values_should_keep_all_three_float_types() {
+		let widen = |dtype, bytes: &[u8]| values(dtype, bytes).map(|values| values.to_f32());
 		assert_eq!(widen(Dtype::F32, &1.5f32.to_le_bytes()), Some(vec![1.5]));
 		assert_eq!(
 			widen(Dtype::F16, &f16::from_f32(-2.0).to_le_bytes()),

@@ -78,7 +78,7 @@ impl dora::BaseRows for Ones {
 
 fn load(config: &[u8], weights: &[u8], base: &ModelConfig) -> Result<LoraWeights, AdapterError> {
 	let config = AdapterConfig::parse(config)?;
-	LoraWeights::load(&config, weights, base, &Ones)
+	LoraWeights::load(&config, weights, base, Some(&Ones))
 }
 
 /// An adapter that uses everything: all kinds of tensors, patterns and DoRA.

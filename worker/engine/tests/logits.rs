@@ -26,7 +26,7 @@ fn reference(model: &LoadedModel, adapter: Option<&RandomAdapter>) -> (Llama, Ca
 		.map(|(name, t)| {
 			(
 				name.clone(),
-				CandleTensor::from_slice(&t.data, t.shape.as_slice(), &device).unwrap(),
+				CandleTensor::from_slice(&t.to_f32(), t.shape.as_slice(), &device).unwrap(),
 			)
 		})
 		.collect();

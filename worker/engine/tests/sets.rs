@@ -79,7 +79,7 @@ fn expected(members: &[(&str, f32)]) -> Vec<u32> {
 		let read = |file: &str| std::fs::read(fixture("llama").join(name).join(file)).unwrap();
 		let config = AdapterConfig::parse(&read("adapter_config.json")).unwrap();
 		let weights = read("adapter_model.safetensors");
-		let adapter = LoraWeights::load(&config, &weights, &model.config, &*rows).unwrap();
+		let adapter = LoraWeights::load(&config, &weights, &model.config, rows.as_deref()).unwrap();
 		(Arc::new(adapter), *factor)
 	});
 	let adapter = Some(Arc::new(LoraWeights::set(members.collect())));

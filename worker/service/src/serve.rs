@@ -225,6 +225,7 @@ async fn load(settings: &Serve) -> Result<Engine> {
 		step_adapter_bytes: settings.step_adapter_budget.saturating_mul(MIB),
 		prefix_cache: !settings.no_prefix_cache,
 		threads: settings.threads,
+		precision: settings.precision,
 		store: settings.store.clone(),
 	};
 	let path = settings.model.clone();

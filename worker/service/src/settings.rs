@@ -1,5 +1,6 @@
 //! What a provider can set, on the command line or in the environment.
 
+use openledger_engine::Precision;
 use clap::{Args, Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -206,6 +207,16 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub threads: usize,
+	/// How exactly the base model is computed: exact, rounded (inputs of products to int8 or bf16, as llama.cpp does),
+	/// or int8 (wider weights to int8 too)
+	#[arg(
+		long,
+		value_name = "NAME",
+		env = "OPENLEDGER_PRECISION",
+		default_value = "exact",
+		help_heading = "Engine"
+	)]
+	pub precision: Precision,
 	/// Most answers in one batch
 	#[arg(
 		long,

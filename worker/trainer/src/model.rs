@@ -72,7 +72,7 @@ impl Base {
 			if shapes.get(name) != Some(&tensor.shape) {
 				bail!("{name} has the shape {:?}", tensor.shape)
 			}
-			Tensor::from_slice(&tensor.data, tensor.shape.as_slice(), &Device::Cpu)
+			Tensor::from_vec(tensor.to_f32(), tensor.shape.as_slice(), &Device::Cpu)
 		};
 		let vector = |name: &str| get(name)?.to_vec1::<f32>();
 		let block = |layer: usize| -> Result<Block> {

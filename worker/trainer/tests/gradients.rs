@@ -54,7 +54,8 @@ fn weights(config: &ModelConfig) -> ModelWeights {
 		.map(|(name, shape)| {
 			let count = shape.iter().product();
 			let about = if name.contains("norm") { 1.0 } else { 0.0 };
-			let data = (0..count).map(|_| about + 0.4 * noise.next()).collect();
+			let data: Vec<f32> = (0..count).map(|_| about + 0.4 * noise.next()).collect();
+			let data = data.into();
 			(name, Tensor { shape, data })
 		})
 		.collect();

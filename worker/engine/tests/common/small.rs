@@ -305,6 +305,12 @@ impl Backend for Fake {
 		Ok(id)
 	}
 
+	fn pool(&mut self, _: SequenceId) {}
+
+	fn pooled(&mut self, _: SequenceId) -> Option<(Vec<f32>, usize)> {
+		None
+	}
+
 	fn share(
 		&mut self,
 		sequence: SequenceId,
