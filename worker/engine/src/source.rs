@@ -71,9 +71,14 @@ impl ObjectSource {
 	/// [`AdapterError::BadSource`].
 	pub fn open(place: &str, options: &[(&str, &str)]) -> Result<Arc<Self>, AdapterError> {
 		// A query or a user's part may carry secrets: neither is shown.
-		let shown = place.split(['?', '@']).next().unwrap_or_default();
+		let shown = place.split('?').next().unwrap_or_default();
+		let (scheme, rest) = shown.split_once("://").unwrap_or(("", shown));
+		let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
 		let bad = |reason: String| AdapterError::BadSource {
-			place: shown.to_string(),
+			place: match scheme {
+				"" => host.to_string(),
+				scheme => format!("{scheme}://{host}"),
+			},
 			reason,
 		};
 		let (scheme, rest) = place
