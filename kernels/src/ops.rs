@@ -146,7 +146,12 @@ pub fn silu_mul_rows(pool: &Pool, level: Level, out: &mut [f32], gate_up: &[f32]
 		let out = unsafe {
 			std::slice::from_raw_parts_mut(target.0.add(from * width), (to - from) * width)
 		};
-		silu_mul(level, out, &gate_up[2 * from * width..2 * to * width], width);
+		silu_mul(
+			level,
+			out,
+			&gate_up[2 * from * width..2 * to * width],
+			width,
+		);
 	});
 }
 

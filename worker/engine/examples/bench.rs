@@ -1,6 +1,6 @@
 //! Speed of the engine on the demo model, with the floors beside the figures:
-//! `cargo run --release --example bench -p openledger-engine [model] [decode]`. With `decode` it ends after the table of
-//! the precisions.
+//! `cargo run --release --example bench -p openledger-engine [model] [decode [name]]`. With `decode` it ends after
+//! the table of the precisions, of which only those with `name` in their names are measured.
 
 use std::{
 	collections::BTreeMap,
@@ -197,15 +197,24 @@ fn decode_table(model: &LoadedModel, threads: usize) -> Outcome<()> {
 	};
 	let bf16 = recast(&Values::to_bf16);
 	let list = [
-		("f32 exact", recast(&|v| v.to_f32().into()), Precision::Exact),
+		(
+			"f32 exact",
+			recast(&|v| v.to_f32().into()),
+			Precision::Exact,
+		),
 		("bf16 exact", bf16.clone(), Precision::Exact),
 		("bf16 rounded", bf16.clone(), Precision::Rounded),
 		("int8", bf16, Precision::Int8),
 		("as shipped exact", model.weights.clone(), Precision::Exact),
-		("as shipped rounded", model.weights.clone(), Precision::Rounded),
+		(
+			"as shipped rounded",
+			model.weights.clone(),
+			Precision::Rounded,
+		),
 	];
 	let mut variants = Vec::new();
-	for (name, weights, precision) in list {
+	let only = std::env::args().nth(3).unwrap_or_default();
+	for (name, weights, precision) in list.into_iter().filter(|(name, ..)| name.contains(&only)) {
 		let settings = CpuSettings {
 			max_context: 512,
 			threads,
@@ -236,7 +245,11 @@ fn decode_table(model: &LoadedModel, threads: usize) -> Outcome<()> {
 		.map(|seed| {
 			let files = adapter(&model.config, seed, RANK)?;
 			let parsed = AdapterConfig::parse(&files.config)?;
-			Ok(Arc::new(LoraWeights::parse(&parsed, &files.weights, &model.config)?))
+			Ok(Arc::new(LoraWeights::parse(
+				&parsed,
+				&files.weights,
+				&model.config,
+			)?))
 		})
 		.collect::<Outcome<_>>()?;
 	let extra: usize = adapters.iter().map(|a| a.bytes()).sum();
@@ -247,7 +260,9 @@ fn decode_table(model: &LoadedModel, threads: usize) -> Outcome<()> {
 		speeds.push(bandwidth(&plain));
 		for variant in &mut variants {
 			for (kind, (rows, adapters)) in
-				[(1, &adapters[..0]), (8, &adapters[..0]), (8, &adapters[..])].into_iter().enumerate()
+				[(1, &adapters[..0]), (8, &adapters[..0]), (8, &adapters[..])]
+					.into_iter()
+					.enumerate()
 			{
 				// Sequences 1 to 7 would lag behind the first; all kinds write the same positions again.
 				let position = variant.position;
@@ -267,7 +282,10 @@ fn decode_table(model: &LoadedModel, threads: usize) -> Outcome<()> {
 		load().split(' ').next().unwrap_or_default()
 	);
 	println!("             median and fastest tenth of {} steps each, interleaved; floor: bytes over memory speed", ROUNDS * STEPS);
-	println!("             {:<20} {:<22} {:>8} {:>8} {:>8} {:>8} {:>8}", "weights", "rows", "MB/step", "median", "fastest", "floor", "of floor");
+	println!(
+		"             {:<20} {:<22} {:>8} {:>8} {:>8} {:>8} {:>8}",
+		"weights", "rows", "MB/step", "median", "fastest", "floor", "of floor"
+	);
 	for variant in &mut variants {
 		let kinds = [("1", 1, 0), ("8", 8, 0), ("8, 8 adapters bf16", 8, extra)];
 		for (times, (rows, count, more)) in variant.times.iter_mut().zip(kinds) {

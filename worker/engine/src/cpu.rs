@@ -206,7 +206,11 @@ impl CpuBackend {
 			let output = matrix(&["self_attn.o_proj"])?;
 			let gate_up = matrix(&["mlp.gate_proj", "mlp.up_proj"])?;
 			let down = matrix(&["mlp.down_proj"])?;
-			let mut vector = |name: &str| weights.take(&format!("{prefix}.{name}")).map(|t| t.to_f32());
+			let mut vector = |name: &str| {
+				weights
+					.take(&format!("{prefix}.{name}"))
+					.map(|t| t.to_f32())
+			};
 			let qkv_bias = if config.qkv_bias {
 				let mut bias = vector("self_attn.q_proj.bias")?;
 				bias.extend(vector("self_attn.k_proj.bias")?);
@@ -348,18 +352,19 @@ impl CpuBackend {
 				_ => spans.push(Span { rows, adapter }),
 			}
 		}
-		let mut update = |y: &mut [f32], n: usize, x: &[f32], k: usize, layer: usize, site: Site| {
-			if spans.is_empty() {
-				return;
-			}
-			let mut segments = reused(std::mem::take(kept_segments));
-			segments.extend(spans.iter().map(|span| LoraSegment {
-				rows: span.rows.clone(),
-				site: span.adapter.site(layer, site),
-			}));
-			lora(pool, level, y, n, x, k, &segments, memory);
-			*kept_segments = reused(segments);
-		};
+		let mut update =
+			|y: &mut [f32], n: usize, x: &[f32], k: usize, layer: usize, site: Site| {
+				if spans.is_empty() {
+					return;
+				}
+				let mut segments = reused(std::mem::take(kept_segments));
+				segments.extend(spans.iter().map(|span| LoraSegment {
+					rows: span.rows.clone(),
+					site: span.adapter.site(layer, site),
+				}));
+				lora(pool, level, y, n, x, k, &segments, memory);
+				*kept_segments = reused(segments);
+			};
 		let mut product = |y: &mut [f32], x: &[f32], w: &Matrix, m: usize| {
 			gemm(pool, level, arithmetic, y, x, w, m, inputs);
 		};
@@ -447,7 +452,12 @@ impl CpuBackend {
 		let normed = &mut normed[..count * hidden];
 		rms_norm(level, normed, wanted, &self.norm, config.rms_eps);
 		let logits = cleared(logits, count * config.vocab_size);
-		product(logits, normed, self.lm_head.as_ref().unwrap_or(&self.embedding), count);
+		product(
+			logits,
+			normed,
+			self.lm_head.as_ref().unwrap_or(&self.embedding),
+			count,
+		);
 		*kept_spans = reused(spans);
 		Ok(())
 	}

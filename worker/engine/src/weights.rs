@@ -88,7 +88,9 @@ impl ModelWeights {
 			}
 			kept.insert(name, tensor);
 		}
-		let broken = kept.par_iter().find_any(|(_, tensor)| !tensor.data.is_finite());
+		let broken = kept
+			.par_iter()
+			.find_any(|(_, tensor)| !tensor.data.is_finite());
 		if let Some((name, _)) = broken {
 			return Err(ModelError::NotFinite(name.clone()));
 		}
@@ -291,7 +293,10 @@ fn stored(name: &str, info: &crate::gguf::TensorInfo) -> Result<Tensor, ModelErr
 		GgmlDType::BF16 => Some(Dtype::BF16),
 		_ => None,
 	};
-	let data = match (plain.and_then(|dtype| values(dtype, info.data)), quant_of(info.dtype)) {
+	let data = match (
+		plain.and_then(|dtype| values(dtype, info.data)),
+		quant_of(info.dtype),
+	) {
 		(Some(plain), _) => plain,
 		(None, Some(quant)) => Values::Blocks(quant, info.data.to_vec()),
 		(None, None) => Values::F32(dequantise(name, info)?),
@@ -326,12 +331,18 @@ pub(crate) fn values(dtype: Dtype, bytes: &[u8]) -> Option<Values> {
 				.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
 				.collect(),
 		),
-		Dtype::F16 => {
-			Values::F16(bytes.chunks_exact(2).map(|b| f16::from_le_bytes(two(b))).collect())
-		}
-		Dtype::BF16 => {
-			Values::Bf16(bytes.chunks_exact(2).map(|b| bf16::from_le_bytes(two(b))).collect())
-		}
+		Dtype::F16 => Values::F16(
+			bytes
+				.chunks_exact(2)
+				.map(|b| f16::from_le_bytes(two(b)))
+				.collect(),
+		),
+		Dtype::BF16 => Values::Bf16(
+			bytes
+				.chunks_exact(2)
+				.map(|b| bf16::from_le_bytes(two(b)))
+				.collect(),
+		),
 		_ => return None,
 	})
 }
@@ -490,7 +501,10 @@ mod tests {
 			shape: vec![6, 1],
 			data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0].into(),
 		};
-		assert_eq!(unpermute(stored, 1).to_f32(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+		assert_eq!(
+			unpermute(stored, 1).to_f32(),
+			[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+		);
 	}
 
 	/// Any bytes are a tensor; those of scales are kept small.
@@ -500,7 +514,9 @@ mod tests {
 		for _ in 0..blocks {
 			let mut block: Vec<u8> = (0..dtype.type_size())
 				.map(|_| {
-					state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+					state = state
+						.wrapping_mul(6364136223846793005)
+						.wrapping_add(1442695040888963407);
 					(state >> 56) as u8
 				})
 				.collect();
@@ -539,17 +555,26 @@ mod tests {
 			let want = dequantise("x", &info).unwrap();
 			let tensor = stored("x", &info).unwrap();
 			assert!(matches!(tensor.data, Values::Blocks(..)));
-			let matrix =
-				openledger_kernels::Matrix::new(&openledger_kernels::Pool::serial(), &[&tensor.data], columns);
+			let matrix = openledger_kernels::Matrix::new(
+				&openledger_kernels::Pool::serial(),
+				&[&tensor.data],
+				columns,
+			);
 			let mut row = vec![0.0; columns];
 			for (at, want) in want.chunks_exact(columns).enumerate() {
 				matrix.copy_row(at, &mut row);
 				for (got, want) in row.iter().zip(want) {
-					assert!((got - want).abs() <= 1e-6 * want.abs().max(1e-3), "{dtype:?}: {got}, not {want}");
+					assert!(
+						(got - want).abs() <= 1e-6 * want.abs().max(1e-3),
+						"{dtype:?}: {got}, not {want}"
+					);
 				}
 			}
 			let plain = tensor.to_f32();
-			assert!(plain.iter().zip(&want).all(|(g, w)| (g - w).abs() <= 1e-6 * w.abs().max(1e-3)));
+			assert!(plain
+				.iter()
+				.zip(&want)
+				.all(|(g, w)| (g - w).abs() <= 1e-6 * w.abs().max(1e-3)));
 		}
 	}
 

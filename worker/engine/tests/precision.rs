@@ -92,7 +92,10 @@ fn logits(backend: &mut CpuBackend, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
 			})
 			.collect();
 		backend.step(&batch, &mut row).unwrap();
-		all.extend(row.chunks_exact(row.len() / batch.len()).map(<[f32]>::to_vec));
+		all.extend(
+			row.chunks_exact(row.len() / batch.len())
+				.map(<[f32]>::to_vec),
+		);
 	}
 	ids.into_iter().for_each(|id| backend.close(id));
 	all
@@ -100,13 +103,18 @@ fn logits(backend: &mut CpuBackend, texts: &[Vec<u32>]) -> Vec<Vec<f32>> {
 
 fn distribution(logits: &[f32]) -> Vec<f64> {
 	let largest = logits.iter().fold(f64::MIN, |m, v| m.max(f64::from(*v)));
-	let e: Vec<f64> = logits.iter().map(|v| (f64::from(*v) - largest).exp()).collect();
+	let e: Vec<f64> = logits
+		.iter()
+		.map(|v| (f64::from(*v) - largest).exp())
+		.collect();
 	let sum: f64 = e.iter().sum();
 	e.into_iter().map(|v| v / sum).collect()
 }
 
 fn best(logits: &[f32]) -> usize {
-	(0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap()
+	(0..logits.len())
+		.max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+		.unwrap()
 }
 
 /// Mean divergence (nats) from the reference, share of equal first choices, and largest difference over the largest
@@ -118,18 +126,27 @@ fn compare(got: &[Vec<f32>], want: &[Vec<f32>]) -> (f64, f64, f64) {
 		divergence += p.iter().zip(&q).map(|(p, q)| p * (p / q).ln()).sum::<f64>();
 		equal += usize::from(best(got) == best(want));
 		let size = want.iter().fold(0f32, |m, v| m.max(v.abs()));
-		let apart = got.iter().zip(want).fold(0f32, |m, (g, w)| m.max((g - w).abs()));
+		let apart = got
+			.iter()
+			.zip(want)
+			.fold(0f32, |m, (g, w)| m.max((g - w).abs()));
 		largest = largest.max(f64::from(apart / size));
 	}
-	(divergence / want.len() as f64, equal as f64 / want.len() as f64, largest)
+	(
+		divergence / want.len() as f64,
+		equal as f64 / want.len() as f64,
+		largest,
+	)
 }
 
 #[test]
 fn precisions_should_cost_what_is_written() {
 	let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
 	let model = model();
-	let texts: Vec<Vec<u32>> =
-		TEXTS.iter().map(|text| model.tokenizer.encode(text).unwrap()).collect();
+	let texts: Vec<Vec<u32>> = TEXTS
+		.iter()
+		.map(|text| model.tokenizer.encode(text).unwrap())
+		.collect();
 	let run = |weights: ModelWeights, precision| {
 		logits(&mut backend(&model.config, weights, precision), &texts)
 	};
@@ -137,13 +154,22 @@ fn precisions_should_cost_what_is_written() {
 	let narrow = bf16(&stored);
 	let wide = {
 		let mut wide = stored.clone();
-		wide.tensors.values_mut().for_each(|t| t.data = t.to_f32().into());
+		wide.tensors
+			.values_mut()
+			.for_each(|t| t.data = t.to_f32().into());
 		wide
 	};
 	let want = run(wide, Precision::Exact);
 	// Weights, precision, bounds of the divergence, the share of equal choices, the largest difference.
 	let cases = [
-		("as stored", stored.clone(), Precision::Exact, 1e-9, 1.0, 1e-4),
+		(
+			"as stored",
+			stored.clone(),
+			Precision::Exact,
+			1e-9,
+			1.0,
+			1e-4,
+		),
 		("as stored", stored, Precision::Rounded, 0.02, 0.9, 0.2),
 		("bf16", narrow.clone(), Precision::Exact, 0.02, 0.9, 0.2),
 		("bf16", narrow.clone(), Precision::Rounded, 0.02, 0.9, 0.2),
@@ -220,6 +246,10 @@ fn a_step_should_allocate_nothing() {
 		}
 		let made = ALLOCATIONS.load(Ordering::Relaxed) - before;
 		// The harness's own threads are idle meanwhile; a single allocation per step would be ten.
-		assert!(made < later.len(), "{made} allocations in {} steps", later.len());
+		assert!(
+			made < later.len(),
+			"{made} allocations in {} steps",
+			later.len()
+		);
 	}
 }
