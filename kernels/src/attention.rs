@@ -78,6 +78,9 @@ pub struct AttentionRow<'a> {
 	pub len: usize,
 }
 
+/// Values of a head that are summed in registers.
+const STRIP: usize = 64;
+
 #[inline(always)]
 fn head_body<const FMA: bool>(
 	out: &mut [f32],
@@ -120,8 +123,25 @@ fn head_body<const FMA: bool>(
 		let values = &page[values..values + count * dim];
 		for (g, out) in out.chunks_exact_mut(dim).enumerate() {
 			let weights = &scores[g * len + start..g * len + start + count];
+			let mut at = 0;
+			// A strip of the output stays in registers over all positions of the page.
+			while at + STRIP <= dim {
+				let mut acc = [0f32; STRIP];
+				acc.copy_from_slice(&out[at..at + STRIP]);
+				for (value, weight) in values.chunks_exact(dim).zip(weights) {
+					let value = &value[at..at + STRIP];
+					for i in 0..STRIP {
+						acc[i] = fma::<FMA>(*weight, value[i], acc[i]);
+					}
+				}
+				out[at..at + STRIP].copy_from_slice(&acc);
+				at += STRIP;
+			}
+			if at == dim {
+				continue;
+			}
 			for (value, weight) in values.chunks_exact(dim).zip(weights) {
-				for i in 0..dim {
+				for i in at..dim {
 					out[i] = fma::<FMA>(*weight, value[i], out[i]);
 				}
 			}

@@ -202,7 +202,7 @@ impl Inputs {
 				}
 			}
 		};
-		if m * k < SERIAL {
+		if m == 1 || m * k < SERIAL / 8 {
 			(0..m).for_each(row);
 		} else {
 			let rows = m.div_ceil(pool.threads() * 2);

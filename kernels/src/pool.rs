@@ -21,8 +21,12 @@ use std::{
 /// about as long as waking a sleeping thread takes.
 const SPIN: Duration = Duration::from_micros(200);
 
+/// Looks between two pauses. A pause on every look would have a hypervisor take the processor away from a thread that
+/// waits for a microsecond: it takes a row of pauses for a lock whose holder does not run.
+const PAUSE: u32 = 64;
+
 /// Looks between two glances at the clock.
-const GLANCE: u32 = 128;
+const GLANCE: u32 = 1024;
 
 /// The closure of a region behind a thin pointer.
 type Call = unsafe fn(*const (), usize);
@@ -92,8 +96,10 @@ impl Shared {
 				looks = 0;
 				continue;
 			}
-			std::hint::spin_loop();
 			looks += 1;
+			if looks.is_multiple_of(PAUSE) {
+				std::hint::spin_loop();
+			}
 			if looks < GLANCE {
 				continue;
 			}
@@ -230,10 +236,12 @@ impl Pool {
 		shared.help();
 		let mut looks = 0u32;
 		while shared.finished.load(Ordering::Acquire) < parts {
-			std::hint::spin_loop();
-			looks += 1;
+			looks = looks.wrapping_add(1);
+			if looks.is_multiple_of(PAUSE) {
+				std::hint::spin_loop();
+			}
 			// A worker that was taken off its core may need this one.
-			if looks.is_multiple_of(4096) {
+			if looks.is_multiple_of(1 << 15) {
 				std::thread::yield_now();
 			}
 		}

@@ -1,7 +1,7 @@
 //! What a provider can set, on the command line or in the environment.
 
-use openledger_engine::Precision;
 use clap::{Args, Parser, Subcommand};
+use openledger_engine::Precision;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Serves a base model and thousands of adapters over it, and gets paid per token in OPEN.
