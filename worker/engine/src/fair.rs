@@ -113,6 +113,7 @@ impl Fair {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
 	use std::collections::VecDeque;
 

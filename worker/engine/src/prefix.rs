@@ -167,6 +167,7 @@ impl PrefixIndex {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
 	use std::collections::BTreeMap;
 

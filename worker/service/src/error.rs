@@ -376,6 +376,23 @@ mod tests {
 	}
 
 	#[test]
+	fn a_full_queue_should_answer_429_and_say_when_to_come_back() {
+		let refusal = Refusal::from(openledger_engine::EngineError::QueueFull {
+			waiting: 9,
+			retry_after: std::time::Duration::from_millis(6_100),
+		});
+		assert_eq!(refusal.code(), "queue-full");
+		let status = refusal.status();
+		assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+		assert_eq!(status.metadata().get("retry-after").unwrap(), "7");
+		let response = axum::response::IntoResponse::into_response(refusal);
+		assert_eq!(response.status(), 429);
+		assert_eq!(response.headers()["retry-after"], "7");
+		// What is nobody's hurry says nothing.
+		assert_eq!(Refusal::Offline.retry_after(), None);
+	}
+
+	#[test]
 	fn a_status_should_carry_the_code_as_metadata() {
 		let status = Refusal::LaneBusy(3).status();
 		assert_eq!(status.code(), tonic::Code::ResourceExhausted);

@@ -33,7 +33,7 @@ use openledger_client::{
 use openledger_engine::{
 	store::{CONFIG_FILE, WEIGHTS_FILE},
 	AdapterKey, Chat, Constraint, EngineError, EngineStats, FinishReason, Grammar, Request,
-	StreamEvent,
+	StreamEvent, Tenant,
 };
 use openledger_primitives::{
 	algorithm, content_hash,
@@ -648,6 +648,8 @@ pub struct Script {
 	pub stops_at: u32,
 	/// Refuses every request.
 	pub full: bool,
+	/// Whom its requests were for.
+	pub tenants: Arc<Mutex<Vec<Option<Tenant>>>>,
 }
 
 impl Script {
@@ -657,6 +659,7 @@ impl Script {
 			fails_at: None,
 			stops_at: u32::MAX,
 			full: false,
+			tenants: Arc::default(),
 		}
 	}
 }
@@ -713,6 +716,7 @@ impl Generator for Script {
 			}
 			.into());
 		}
+		self.tenants.lock().unwrap().push(request.tenant);
 		let (fails_at, stops_at) = (self.fails_at, self.stops_at);
 		let prompt_tokens = request.prompt.len() as u32;
 		let stream = async_stream::stream! {

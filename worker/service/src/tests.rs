@@ -286,6 +286,19 @@ async fn a_full_queue_should_be_known_before_the_money_is_taken() {
 }
 
 #[tokio::test]
+async fn the_payer_should_be_the_tenant_whatever_the_lane() {
+	let tenants = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+	let seen = tenants.clone();
+	let world = World::with(FakeChain::new(), move |script| script.tenants = seen).await;
+	for lane in [0, 7] {
+		world.answer(&mut Payer::new(lane), BASE, 3).await;
+	}
+	let payer = world.chain.lock().channels[&CHANNEL].payer.clone();
+	let expected = Some(openledger_engine::Tenant::of(&payer));
+	assert_eq!(*tenants.lock().unwrap(), [expected, expected]);
+}
+
+#[tokio::test]
 async fn an_engine_that_fails_should_leave_a_receipt_for_what_is_paid() {
 	let world = World::with(FakeChain::new(), |script| script.fails_at = Some(20)).await;
 	let mut payer = Payer::new(0);
