@@ -273,6 +273,16 @@ class Server:
         return Run(seconds, sum(answer.tokens for answer in answers), [answer.first for answer in answers])
 
 
+    def text(self, request):
+        """The whole answer as text."""
+        self.resume()
+        body = json.dumps({**self.body(request), "stream": False, "stream_options": None}).encode()
+        asked = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=600) as reply:
+            answer = json.load(reply)
+        return answer["content"] if "content" in answer else answer["choices"][0]["text"]
+
+
 class Worker(Process, Server):
     """`openledger-worker serve --offline` with its HTTP port."""
 

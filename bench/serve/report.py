@@ -53,6 +53,9 @@ def table(folder):
                     errors.append(f"- `{result['row']}` on {model}: {short(line.get('ours_error') or line.get('peer_error'), 600)}")
                     peer = peer or ("failed, see below" if "peer_error" in line else "")
                     verdict = "**failed**" if "ours_error" in line else verdict
+                same = line.get("raw", {}).get("same_texts")
+                if same:
+                    line["figure"] = f"{line.get('figure', '')}; {same['equal']} of {same['of']} texts begin alike"
                 out.append(f"| `{result['row']}`{busy}{reduced} | {line['what']}, {line.get('unit', '')} | {line['target']} | "
                            f"{cell(line.get('ours'))} | {peer} | {line.get('figure', '')} | {cell(line.get('floor'))} | {verdict} |")
         out.append("")

@@ -156,6 +156,19 @@ def same_prompts(settings, model, names):
     return make
 
 
+def same_texts(contenders, requests, tokens=8):
+    """Whether both write the same: a check that either reads the same weights and applies the same adapters."""
+    texts = {}
+    for name, (engine, _) in contenders.items():
+        for other, _ in contenders.values():
+            if other is not engine:
+                other.pause()
+        texts[name] = [engine.text({**request, "tokens": tokens}) for request in requests]
+    equal = sum(a == b for a, b in zip(*texts.values()))
+    say(f"  {equal} of {len(requests)} answers begin with the same {tokens} tokens")
+    return {"equal": equal, "of": len(requests), "tokens": tokens, "texts": texts}
+
+
 def beside(settings, model, what, target, ours, peer, names, adapter_bytes):
     """One line of ours against a peer. `ours` and `peer` start the engines; a peer that fails is written down."""
     rows, make = len(names), same_prompts(settings, model, names)
@@ -178,6 +191,8 @@ def beside(settings, model, what, target, ours, peer, names, adapter_bytes):
             line["peer_error"] = str(error)
             say(f"  failed: {error}")
             raw = contest(settings, {"ours": contenders["ours"]}) if "ours" in contenders else {}
+        if len(raw) == 2 and all(hasattr(engine, "text") for engine, _ in contenders.values()):
+            line["raw"]["same_texts"] = same_texts(contenders, make(0))
     line["raw"].update(raw)
     line["ours"] = raw.get("ours", {}).get("rate")
     line["peer"] = raw.get("peer", {}).get("rate")
