@@ -25,7 +25,10 @@ fn adapter(
 	let weights = std::fs::read(folder.join(store::WEIGHTS_FILE))?;
 	let rows = backend.base_rows();
 	Ok(Some(Arc::new(LoraWeights::load(
-		&config, &weights, base, rows.as_deref(),
+		&config,
+		&weights,
+		base,
+		rows.as_deref(),
 	)?)))
 }
 

@@ -346,7 +346,9 @@ fn a_changed_copy_of_the_embedding_should_be_refused() {
 	let read = |file: &str| fs::read(family.folder.join("embedding").join(file)).unwrap();
 	let config = AdapterConfig::parse(&read("adapter_config.json")).unwrap();
 	let weights = read("adapter_model.safetensors");
-	let load = |weights: &[u8]| LoraWeights::load(&config, weights, &family.config, family.rows.as_deref());
+	let load = |weights: &[u8]| {
+		LoraWeights::load(&config, weights, &family.config, family.rows.as_deref())
+	};
 	assert!(load(&weights).is_ok());
 	let view = SafeTensors::deserialize(&weights).unwrap();
 	let name = "base_model.model.model.embed_tokens.base_layer.weight";
