@@ -105,6 +105,8 @@ impl Shared {
 			}
 			looks = 0;
 			if since.elapsed() < SPIN {
+				// Whoever else wants this processor may be whom the next region waits for.
+				std::thread::yield_now();
 				continue;
 			}
 			// Announce the sleep, then look once more: `run` publishes first and looks for sleepers afterwards.
@@ -241,7 +243,7 @@ impl Pool {
 				std::hint::spin_loop();
 			}
 			// A worker that was taken off its core may need this one.
-			if looks.is_multiple_of(1 << 15) {
+			if looks.is_multiple_of(4 * GLANCE) {
 				std::thread::yield_now();
 			}
 		}

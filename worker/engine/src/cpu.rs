@@ -30,6 +30,17 @@ const SPARE_PAGES: usize = 64;
 /// How exactly the base model is computed. By name: `exact`, `rounded`, `int8`.
 ///
 /// Adapters, attention and everything between the matrix products are f32 in all of them.
+///
+/// What they cost, on the demo model over 114 positions of four texts, against f32 (mean divergence in nats; share of
+/// positions with the same first choice), as `cargo test -p openledger-engine --test precision -- --nocapture` prints:
+///
+/// | weights | precision | divergence | same first choice |
+/// |---|---|---|---|
+/// | Q4_1 as shipped | exact | 2e-11 | 100 % |
+/// | Q4_1 as shipped | rounded | 3.9e-3 | 96.5 % |
+/// | bf16 | exact | 7.6e-5 | 100 % |
+/// | bf16 | rounded | 2.1e-4 | 99.1 % |
+/// | bf16 | int8 | 6.3e-3 | 96.5 % |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
 	/// Weights as stored and their exact values, inputs in f32: logits within 1e-4 of an f32 reference.
