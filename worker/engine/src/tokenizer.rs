@@ -462,7 +462,8 @@ impl Tokenizer {
 			let mut message = json!({ "role": turn.role, "content": turn.content });
 			if !turn.calls.is_empty() {
 				let calls = turn.calls.iter().map(|call| {
-					let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+					let arguments: Value =
+						serde_json::from_str(&call.arguments).unwrap_or_default();
 					let function = json!({ "name": call.name, "arguments": arguments });
 					json!({ "type": "function", "function": function })
 				});
