@@ -15,7 +15,7 @@ def main():
     chance = random.Random(seed)
     header, body = {}, bytearray()
     for layer in range(LAYERS):
-        for part, shape, spread in (("A", [RANK, HIDDEN], 0.04), ("B", [HIDDEN, RANK], 0.05)):
+        for part, shape, spread in (("A", [RANK, HIDDEN], 0.04), ("B", [HIDDEN, RANK], 0.3)):
             values = [chance.uniform(-spread, spread) for _ in range(RANK * HIDDEN)]
             begin = len(body)
             body += struct.pack(f"<{len(values)}f", *values)

@@ -10,7 +10,7 @@
 //! automaton are bounded; a request over a bound fails alone and by name.
 
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	panic::{catch_unwind, AssertUnwindSafe},
 	sync::{
 		mpsc::{sync_channel, Receiver, RecvTimeoutError, SyncSender, TrySendError},
@@ -38,6 +38,16 @@ pub const MAX_SCHEMA_BYTES: usize = 64 << 10;
 
 /// Most calls in one answer.
 const MAX_CALLS: usize = 16;
+
+/// Parts of a schema that may be put together, references followed: beyond it a compiler that multiplies parts out
+/// may take for ever.
+const MAX_PARTS: usize = 20_000;
+
+/// Alternatives that one part of a schema may multiply out to.
+const MAX_ALTERNATIVES: u64 = 256;
+
+/// How deep references may lead into references.
+const MAX_DEPTH: usize = 200;
 
 /// How long a request waits for its grammar.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,6 +79,10 @@ enum Source {
 /// A schema with how JSON is written: one space after commas and colons, no other white space, so that a model
 /// cannot fill its answer with it.
 fn written(schema: &Value) -> Result<Value, EngineError> {
+	if !Survey::new(schema).is_small() {
+		let reason = "its parts refer to each other, or combine, in too many ways";
+		return Err(too_complex(reason));
+	}
 	let mut schema = match schema {
 		Value::Object(map) => map.clone(),
 		_ => {
@@ -80,6 +94,146 @@ fn written(schema: &Value) -> Result<Value, EngineError> {
 		json!({ "item_separator": ", ", "key_separator": ": ", "whitespace_flexible": false });
 	schema.insert("x-guidance".into(), style);
 	Ok(Value::Object(schema))
+}
+
+/// Walks a schema as a compiler has to that merges what `allOf`, `anyOf` and `$ref` put together.
+struct Survey<'a> {
+	root: &'a Value,
+	parts: usize,
+	/// References that stand alone: each is compiled once, however often it is named.
+	alone: Vec<&'a str>,
+	seen: HashSet<&'a str>,
+}
+
+/// Keywords that say nothing about what matches.
+const NOTES: [&str; 13] = [
+	"$comment",
+	"$defs",
+	"$id",
+	"$schema",
+	"default",
+	"definitions",
+	"deprecated",
+	"description",
+	"examples",
+	"readOnly",
+	"title",
+	"writeOnly",
+	"x-guidance",
+];
+
+impl<'a> Survey<'a> {
+	fn new(root: &'a Value) -> Self {
+		Self {
+			root,
+			parts: 0,
+			alone: Vec::new(),
+			seen: HashSet::new(),
+		}
+	}
+
+	fn is_small(mut self) -> bool {
+		if self.alternatives(self.root, false, 0).is_none() {
+			return false;
+		}
+		while let Some(reference) = self.alone.pop() {
+			if let Some(target) = self.target(reference) {
+				if self.alternatives(target, false, 0).is_none() {
+					return false;
+				}
+			}
+		}
+		true
+	}
+
+	fn target(&self, reference: &str) -> Option<&'a Value> {
+		let pointer = reference.strip_prefix('#')?;
+		self.root.pointer(pointer)
+	}
+
+	/// Whether a reference leads, over others, to something that is more than a reference.
+	fn arrives(&self, reference: &'a str) -> bool {
+		let mut reference = reference;
+		for _ in 0..MAX_DEPTH {
+			let Some(Value::Object(map)) = self.target(reference) else {
+				return true;
+			};
+			let only = map
+				.keys()
+				.all(|key| key == "$ref" || NOTES.contains(&key.as_str()));
+			match map.get("$ref") {
+				Some(Value::String(next)) if only => reference = next,
+				_ => return true,
+			}
+		}
+		false
+	}
+
+	/// What a part multiplies out to; `merged` if it is put together with another. `None` beyond the limits.
+	fn alternatives(&mut self, part: &'a Value, merged: bool, depth: usize) -> Option<u64> {
+		self.parts += 1;
+		if self.parts > MAX_PARTS || depth > MAX_DEPTH {
+			return None;
+		}
+		let Value::Object(map) = part else {
+			return Some(1);
+		};
+		let says = map.keys().filter(|key| !NOTES.contains(&key.as_str()));
+		let combined = map.get("allOf").and_then(Value::as_array);
+		let combines = ["$ref", "allOf", "anyOf", "oneOf"]
+			.iter()
+			.any(|key| map.contains_key(*key));
+		let several = says.count() > 1 || combined.is_some_and(|all| all.len() > 1);
+		let merged = merged || (combines && several);
+		let mut product = 1u64;
+		for (key, value) in map {
+			match (key.as_str(), value) {
+				("$ref", Value::String(reference)) if merged => {
+					if let Some(target) = self.target(reference) {
+						let count = self.alternatives(target, true, depth + 1)?;
+						product = product.saturating_mul(count);
+					}
+				}
+				("$ref", Value::String(reference)) => {
+					if !self.arrives(reference) {
+						return None;
+					}
+					if self.seen.insert(reference) {
+						self.alone.push(reference);
+					}
+				}
+				("allOf", Value::Array(parts)) => {
+					for part in parts {
+						let count = self.alternatives(part, merged, depth + 1)?;
+						product = product.saturating_mul(count);
+					}
+				}
+				("anyOf" | "oneOf", Value::Array(parts)) => {
+					let mut sum = 0u64;
+					for part in parts {
+						sum = sum.saturating_add(self.alternatives(part, merged, depth + 1)?);
+					}
+					product = product.saturating_mul(sum.max(1));
+				}
+				("properties" | "patternProperties" | "dependentSchemas", Value::Object(parts)) => {
+					for part in parts.values() {
+						self.alternatives(part, merged, depth + 1)?;
+					}
+				}
+				("enum" | "const" | "required" | "type" | "pattern", _) => {}
+				(key, _) if NOTES.contains(&key) => {}
+				(_, Value::Array(parts)) => {
+					for part in parts {
+						self.alternatives(part, merged, depth + 1)?;
+					}
+				}
+				(_, part) => {
+					self.alternatives(part, merged, depth + 1)?;
+				}
+			}
+		}
+		(product <= MAX_ALTERNATIVES).then_some(product)
+	}
 }
 
 fn within_limit(bytes: usize) -> Result<(), EngineError> {
