@@ -60,6 +60,12 @@ def bandwidth():
         ours.stop()
 
 
+def stop(*_):
+    """Ends what was started, too; a second signal must not break that off."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit("bench: stopped")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="which rows; all if not given")
@@ -87,8 +93,7 @@ def main():
             parser.error(f"--{name} must be at least 1")
     settings = rows.Settings(repeats=given.repeats, budget=given.budget, prompt=given.prompt, tokens=given.tokens,
                              minutes=given.minutes, rate=given.rate, many_rank=given.many_rank, count=given.count)
-    # A stop by a signal must end what was started, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))
+    signal.signal(signal.SIGTERM, stop)
     RESULTS.mkdir(parents=True, exist_ok=True)
     here, built = machine(), commit()
     settings.bandwidth = bandwidth()

@@ -117,10 +117,17 @@ class Library(Process):
     def answer(self):
         """The next line, or Failed after too long."""
         late = threading.Timer(self.patience, self.process.kill)
+        late.daemon = True
         late.start()
-        line = self.process.stdout.readline()
-        in_time = late.is_alive()
-        late.cancel()
+        try:
+            line = self.process.stdout.readline()
+            in_time = late.is_alive()
+        except BaseException:
+            # Stopped while it starts: nobody else knows of it yet.
+            self.process.kill()
+            raise
+        finally:
+            late.cancel()
         if not line:
             status = self.process.wait()
             why = f"ended with status {status}" if in_time else f"did not answer within {self.patience} s"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import engines
 import models
 from engines import Failed, Llama, Ours, Peer, Worker
-from models import SITES, Adapters, Prompts, say
+from models import Adapters, Prompts, say
 
 ROWS = {}
 HERE = pathlib.Path(__file__).resolve().parent
@@ -37,7 +37,6 @@ class Settings:
     rate: float = 0.0
     many_rank: int = 8
     count: int = 0
-    fresh: bool = False
 
     def several(self, usual):
         """A number of adapters or requests: the row's own, or the smaller one that `--count` asks for."""
