@@ -20,7 +20,9 @@ use futures::{
 	stream::{BoxStream, SelectAll},
 	Stream, StreamExt,
 };
-use openledger_engine::{CallReader, Part, Request, StreamEvent, TokenLogprobs, ToolCall};
+use openledger_engine::{
+	CallReader, Part, Request, StreamEvent, Tenant, TokenLogprobs, ToolCall,
+};
 use serde_json::{json, Map, Value};
 use std::{
 	convert::Infallible,
@@ -78,6 +80,9 @@ struct Choice {
 	/// Calls so far.
 	called: usize,
 	tokens: u32,
+	/// Tokens of the prompt whose keys and values were there already; of a prompt's first answer.
+	cached: u32,
+	first: bool,
 	/// Characters of the tokens so far, for OpenAI's offsets.
 	offset: usize,
 	begun: bool,
@@ -163,7 +168,12 @@ pub struct Running {
 ///
 /// # Errors
 /// Every refusal that is known before the first token.
-pub async fn begin(worker: &Arc<Worker>, kind: Kind, asked: Asked) -> Result<Running, Refusal> {
+pub async fn begin(
+	worker: &Arc<Worker>,
+	kind: Kind,
+	asked: Asked,
+	tenant: Option<Tenant>,
+) -> Result<Running, Refusal> {
 	let places = worker.places(asked.wanted.len().saturating_mul(asked.n))?;
 	let mut prompt_tokens = 0u32;
 	let mut name = String::new();
@@ -179,6 +189,7 @@ pub async fn begin(worker: &Arc<Worker>, kind: Kind, asked: Asked) -> Result<Run
 			let tracked = worker.metrics.track(&model.name, model.adapter.is_some());
 			let tokens = worker.generator.submit(Request {
 				sampling: request.sampling.nth(index),
+				tenant,
 				..request.clone()
 			})?;
 			if index == 0 {
@@ -198,6 +209,8 @@ pub async fn begin(worker: &Arc<Worker>, kind: Kind, asked: Asked) -> Result<Run
 				calls: asked.has_tools.then(CallReader::default),
 				called: 0,
 				tokens: 0,
+				cached: 0,
+				first: index == 0,
 				offset: 0,
 				begun: false,
 			});
@@ -262,18 +275,24 @@ impl Running {
 	fn usage(&self) -> Value {
 		let written = self.choices.iter().map(|choice| choice.tokens);
 		let written = written.fold(0u32, u32::saturating_add);
+		let cached: u32 = self.choices.iter().map(|choice| choice.cached).sum();
 		json!({
 			"prompt_tokens": self.prompt_tokens, "completion_tokens": written,
 			"total_tokens": self.prompt_tokens.saturating_add(written),
+			"prompt_tokens_details": { "cached_tokens": cached },
 		})
 	}
 
 	/// Notes that an answer has ended, and why.
-	fn ended(&mut self, at: usize, reason: &'static str, tokens: u32) {
+	fn ended(&mut self, at: usize, reason: &'static str, tokens: u32, cached: u32) {
 		let Some(choice) = self.choices.get_mut(at) else {
 			return;
 		};
 		choice.tokens = tokens;
+		// The prompt counts once, so what later answers to it find does not count.
+		if choice.first {
+			choice.cached = cached;
+		}
 		choice.tracked.ended(reason);
 		let written: u32 = self.choices.iter().map(|choice| choice.tokens).sum();
 		self.span.record("completion_tokens", written);
@@ -324,12 +343,13 @@ impl Running {
 				Some(StreamEvent::Finished {
 					reason,
 					completion_tokens,
+					cached_tokens,
 					..
 				}) => {
 					let rest = choice.rest();
 					let reason = name_of(reason);
 					whole.reason = choice.reason(reason);
-					self.ended(at, reason, completion_tokens);
+					self.ended(at, reason, completion_tokens, cached_tokens);
 					left -= 1;
 					rest
 				}
@@ -430,10 +450,10 @@ impl Running {
 					Some(StreamEvent::Token { id, text, logprobs }) => {
 						(choice.piece(id, text, logprobs), None)
 					},
-					Some(StreamEvent::Finished { reason, completion_tokens, .. }) => {
+					Some(StreamEvent::Finished { reason, completion_tokens, cached_tokens, .. }) => {
 						let rest = choice.rest();
 						let reason = name_of(reason);
-						self.ended(at, reason, completion_tokens);
+						self.ended(at, reason, completion_tokens, cached_tokens);
 						if let Some(done) = done.get_mut(at) {
 							*done = true;
 						}

@@ -24,7 +24,7 @@ use axum::{
 };
 use base64::Engine as _;
 use futures::StreamExt;
-use openledger_engine::{Request, StreamEvent};
+use openledger_engine::{Request, StreamEvent, Tenant};
 use serde_json::{json, Value};
 use std::sync::Arc;
 use tower_http::cors::CorsLayer;
@@ -214,10 +214,32 @@ fn free_only(worker: &Worker) -> Result<(), Refusal> {
 	}
 }
 
-async fn chat_completions(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+/// Whom a call is for: its API key, and what it says of its user, if either is given. Requests of others never
+/// share what was computed for it, and take turns with it.
+fn tenant(headers: &HeaderMap, fields: &mut Fields) -> Result<Option<Tenant>, Refusal> {
+	let user: Option<String> = fields.take("user")?;
+	let key = headers.get(header::AUTHORIZATION);
+	if user.is_none() && key.is_none() {
+		return Ok(None);
+	}
+	let mut name = key
+		.map(|key| key.as_bytes().to_vec())
+		.unwrap_or_default();
+	name.push(0);
+	name.extend(user.unwrap_or_default().into_bytes());
+	Ok(Some(Tenant::of(name)))
+}
+
+async fn chat_completions(
+	State(worker): State<Arc<Worker>>,
+	headers: HeaderMap,
+	body: Body,
+) -> Response {
 	let begun = async {
 		free_only(&worker)?;
-		begin(&worker, Kind::Chat, openai::chat(fields(&worker, body)?)?).await
+		let mut fields = fields(&worker, body)?;
+		let tenant = tenant(&headers, &mut fields)?;
+		begin(&worker, Kind::Chat, openai::chat(fields)?, tenant).await
 	};
 	match begun.await {
 		Ok(running) => running.respond().await,
@@ -225,11 +247,16 @@ async fn chat_completions(State(worker): State<Arc<Worker>>, body: Body) -> Resp
 	}
 }
 
-async fn completions(State(worker): State<Arc<Worker>>, body: Body) -> Response {
+async fn completions(
+	State(worker): State<Arc<Worker>>,
+	headers: HeaderMap,
+	body: Body,
+) -> Response {
 	let begun = async {
 		free_only(&worker)?;
-		let asked = openai::completion(fields(&worker, body)?)?;
-		begin(&worker, Kind::Text, asked).await
+		let mut fields = fields(&worker, body)?;
+		let tenant = tenant(&headers, &mut fields)?;
+		begin(&worker, Kind::Text, openai::completion(fields)?, tenant).await
 	};
 	match begun.await {
 		Ok(running) => running.respond().await,
@@ -237,16 +264,22 @@ async fn completions(State(worker): State<Arc<Worker>>, body: Body) -> Response 
 	}
 }
 
-async fn embeddings(State(worker): State<Arc<Worker>>, body: Body) -> Response {
-	match embed(&worker, body).await {
+async fn embeddings(
+	State(worker): State<Arc<Worker>>,
+	headers: HeaderMap,
+	body: Body,
+) -> Response {
+	match embed(&worker, &headers, body).await {
 		Ok(answer) => Json(answer).into_response(),
 		Err(refusal) => refuse(&worker, refusal, "embeddings"),
 	}
 }
 
-async fn embed(worker: &Worker, body: Body) -> Result<Value, Refusal> {
+async fn embed(worker: &Worker, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
 	free_only(worker)?;
-	let asked = openai::embeddings(fields(worker, body)?)?;
+	let mut fields = fields(worker, body)?;
+	let tenant = tenant(headers, &mut fields)?;
+	let asked = openai::embeddings(fields)?;
 	let _place = worker.place()?;
 	let mut data = Vec::with_capacity(asked.wanted.len());
 	let mut read = 0u32;
@@ -260,6 +293,7 @@ async fn embed(worker: &Worker, body: Body) -> Result<Value, Refusal> {
 			.track(&ready.model.name, ready.model.adapter.is_some());
 		let mut events = worker.generator.submit(Request {
 			embed: true,
+			tenant,
 			..ready.request
 		})?;
 		let vector = loop {
