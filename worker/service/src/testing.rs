@@ -913,7 +913,7 @@ impl World {
 			attributor,
 			metrics: metrics.clone(),
 			limits: Limits {
-				voucher_wait: Duration::from_millis(400),
+				voucher_wait: Duration::from_millis(1_000),
 				..Limits::default()
 			},
 			operator: crate::operator::Operator::new("the operator's token in tests"),
