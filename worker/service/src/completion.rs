@@ -20,9 +20,7 @@ use futures::{
 	stream::{BoxStream, SelectAll},
 	Stream, StreamExt,
 };
-use openledger_engine::{
-	CallReader, Part, Request, StreamEvent, Tenant, TokenLogprobs, ToolCall,
-};
+use openledger_engine::{CallReader, Part, Request, StreamEvent, Tenant, TokenLogprobs, ToolCall};
 use serde_json::{json, Map, Value};
 use std::{
 	convert::Infallible,

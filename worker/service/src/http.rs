@@ -222,9 +222,7 @@ fn tenant(headers: &HeaderMap, fields: &mut Fields) -> Result<Option<Tenant>, Re
 	if user.is_none() && key.is_none() {
 		return Ok(None);
 	}
-	let mut name = key
-		.map(|key| key.as_bytes().to_vec())
-		.unwrap_or_default();
+	let mut name = key.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
 	name.push(0);
 	name.extend(user.unwrap_or_default().into_bytes());
 	Ok(Some(Tenant::of(name)))
@@ -264,11 +262,7 @@ async fn completions(
 	}
 }
 
-async fn embeddings(
-	State(worker): State<Arc<Worker>>,
-	headers: HeaderMap,
-	body: Body,
-) -> Response {
+async fn embeddings(State(worker): State<Arc<Worker>>, headers: HeaderMap, body: Body) -> Response {
 	match embed(&worker, &headers, body).await {
 		Ok(answer) => Json(answer).into_response(),
 		Err(refusal) => refuse(&worker, refusal, "embeddings"),

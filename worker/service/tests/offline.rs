@@ -134,7 +134,11 @@ async fn a_worker_should_answer_over_http_and_grpc_and_stop_in_order() {
 	);
 
 	// What was computed for a caller is there the next time, and for nobody else.
-	for (user, is_cached) in [(None, true), (Some("another"), false), (Some("another"), true)] {
+	for (user, is_cached) in [
+		(None, true),
+		(Some("another"), false),
+		(Some("another"), true),
+	] {
 		let mut chat = chat(false);
 		chat["user"] = user.into();
 		let (status, body) = worker.post("/v1/chat/completions", &chat).await;
@@ -142,7 +146,11 @@ async fn a_worker_should_answer_over_http_and_grpc_and_stop_in_order() {
 		let again: Value = serde_json::from_str(&body).unwrap();
 		assert_eq!(again["choices"][0]["message"]["content"], answer.as_str());
 		let cached = &again["usage"]["prompt_tokens_details"]["cached_tokens"];
-		assert_eq!(cached.as_u64().unwrap() > 0, is_cached, "{user:?}: {cached}");
+		assert_eq!(
+			cached.as_u64().unwrap() > 0,
+			is_cached,
+			"{user:?}: {cached}"
+		);
 	}
 
 	// The stream brings the same answer in pieces, then the usage, then the end.
