@@ -79,7 +79,7 @@ enum Source {
 /// A schema with how JSON is written: one space after commas and colons, no other white space, so that a model
 /// cannot fill its answer with it.
 fn written(schema: &Value) -> Result<Value, EngineError> {
-	if !Survey::new(schema).is_small() {
+	if !Survey::new(schema).stays_small() {
 		let reason = "its parts refer to each other, or combine, in too many ways";
 		return Err(too_complex(reason));
 	}
@@ -132,7 +132,7 @@ impl<'a> Survey<'a> {
 		}
 	}
 
-	fn is_small(mut self) -> bool {
+	fn stays_small(mut self) -> bool {
 		if self.alternatives(self.root, false, 0).is_none() {
 			return false;
 		}
