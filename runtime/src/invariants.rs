@@ -66,6 +66,9 @@ pub fn check_sdk() -> Vec<Check> {
 	checks.extend(
 		AllPalletsWithSystem::infos()
 			.into_iter()
+			// It looks a block's author up among the validators after the block, who are others if the
+			// block began their session.
+			.filter(|pallet| pallet.name != "Authorship")
 			.map(|pallet| run(pallet.name)),
 	);
 	checks
