@@ -12,7 +12,7 @@ use candle_core::{
 	},
 	DType, Device, Tensor as CandleTensor,
 };
-use common::{fixture, fixture_model};
+use common::{fixture, fixture_model, gguf_name};
 use openledger_engine::{
 	backend::{Backend, BatchItem},
 	cpu::CpuBackend,
@@ -177,18 +177,10 @@ fn gguf(family: &str) -> Vec<u8> {
 				let turned = tensor.reshape(halves).unwrap().transpose(1, 2).unwrap();
 				tensor = turned.contiguous().unwrap().reshape(view.shape()).unwrap();
 			}
-			let name = name
-				.replace("model.layers.", "blk.")
-				.replace("model.embed_tokens", "token_embd")
-				.replace("model.norm", "output_norm")
-				.replace("lm_head", "output")
-				.replace("post_attention_layernorm", "ffn_norm")
-				.replace("input_layernorm", "attn_norm")
-				.replace("self_attn.o_proj", "attn_output")
-				.replace("self_attn.", "attn_")
-				.replace("mlp.", "ffn_")
-				.replace("_proj", "");
-			(name, QTensor::quantize(&tensor, GgmlDType::F32).unwrap())
+			(
+				gguf_name(name),
+				QTensor::quantize(&tensor, GgmlDType::F32).unwrap(),
+			)
 		})
 		.collect();
 	let arch = config.architecture.clone();

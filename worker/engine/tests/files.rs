@@ -16,23 +16,6 @@ use common::*;
 use openledger_engine::*;
 use rand::{Rng, SeedableRng};
 
-/// The byte-level alphabet: every byte as a printable character.
-fn alphabet() -> Vec<String> {
-	let mut next = 256;
-	(0u32..256)
-		.map(|byte| {
-			let printable = matches!(byte, 33..=126 | 161..=172 | 174..=255);
-			let code = if printable {
-				byte
-			} else {
-				next += 1;
-				next - 1
-			};
-			char::from_u32(code).unwrap().to_string()
-		})
-		.collect()
-}
-
 struct Tiny {
 	config: serde_json::Value,
 	/// In Hugging Face names and order.
@@ -135,17 +118,10 @@ impl Tiny {
 					CandleTensor::from_slice(data, data.len(), &Device::Cpu).unwrap()
 				};
 				let tensor = flat.reshape(shape.as_slice()).unwrap();
-				let name = name
-					.replace("model.layers.", "blk.")
-					.replace("model.embed_tokens", "token_embd")
-					.replace("model.norm", "output_norm")
-					.replace("post_attention_layernorm", "ffn_norm")
-					.replace("input_layernorm", "attn_norm")
-					.replace("self_attn.o_proj", "attn_output")
-					.replace("self_attn.", "attn_")
-					.replace("mlp.", "ffn_")
-					.replace("_proj", "");
-				(name, QTensor::quantize(&tensor, GgmlDType::F32).unwrap())
+				(
+					gguf_name(name),
+					QTensor::quantize(&tensor, GgmlDType::F32).unwrap(),
+				)
 			})
 			.collect();
 		let strings =

@@ -72,17 +72,6 @@ fn ask(tenant: &str, tag: u32, length: usize, max_tokens: usize) -> Request {
 	}
 }
 
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-	let begin = Instant::now();
-	while !condition() {
-		assert!(
-			begin.elapsed() < Duration::from_secs(20),
-			"{what} did not happen"
-		);
-		std::thread::sleep(Duration::from_millis(1));
-	}
-}
-
 impl World {
 	fn submit(&self, request: &Request) -> TokenStream {
 		self.engine.submit(request.clone()).unwrap()

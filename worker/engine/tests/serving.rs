@@ -5,7 +5,7 @@ mod common;
 
 use std::{
 	sync::{Mutex, MutexGuard, OnceLock},
-	time::{Duration, Instant},
+	time::Duration,
 };
 
 use common::*;
@@ -69,17 +69,6 @@ fn request(engine: &Engine, text: &str, adapter: Option<AdapterKey>, max_tokens:
 		adapter,
 		max_tokens,
 		..Default::default()
-	}
-}
-
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-	let begin = Instant::now();
-	while !condition() {
-		assert!(
-			begin.elapsed() < Duration::from_secs(20),
-			"{what} did not happen"
-		);
-		std::thread::sleep(Duration::from_millis(2));
 	}
 }
 

@@ -108,6 +108,14 @@ fn expected(members: &[(&str, f32)]) -> Vec<u32> {
 	written
 }
 
+/// Bytes in memory of a random adapter of that rank.
+fn size(rank: usize) -> usize {
+	let tiny = tiny(|_| {});
+	let key = tiny.random(1, rank);
+	tiny.ask(|r| r.adapter = Some(key)).unwrap();
+	tiny.engine.stats().adapters.bytes
+}
+
 #[test]
 fn a_set_should_be_served_unmerged_beside_its_members() {
 	let tiny = tiny(|_| {});
@@ -160,12 +168,7 @@ fn a_set_should_be_served_unmerged_beside_its_members() {
 #[test]
 fn sets_that_cannot_be_served_should_be_refused_by_name() {
 	let one = tiny(|_| {}).random(1, 4);
-	let bytes = {
-		let tiny = tiny(|_| {});
-		let key = tiny.random(1, 4);
-		tiny.ask(|r| r.adapter = Some(key)).unwrap();
-		tiny.engine.stats().adapters.bytes
-	};
+	let bytes = size(4);
 	let tiny = tiny(|config| config.adapter_budget = bytes * 5 / 2);
 	let keys: Vec<_> = (1..4).map(|seed| tiny.random(seed, 4)).collect();
 	assert_eq!(keys[0], one, "adapters are made from their seeds");
@@ -208,13 +211,8 @@ fn sets_that_cannot_be_served_should_be_refused_by_name() {
 
 #[test]
 fn sets_should_share_a_budget_that_holds_one_of_them() {
-	let size = {
-		let tiny = tiny(|_| {});
-		let key = tiny.random(1, 4);
-		tiny.ask(|r| r.adapter = Some(key)).unwrap();
-		tiny.engine.stats().adapters.bytes
-	};
-	let tiny = tiny(|config| config.adapter_budget = size * 5 / 2);
+	let bytes = size(4);
+	let tiny = tiny(|config| config.adapter_budget = bytes * 5 / 2);
 	let keys: Vec<_> = (0..4).map(|seed| tiny.random(seed, 4)).collect();
 	// One after the other, each pair replaces the one before.
 	for round in 0..2 {
@@ -226,20 +224,15 @@ fn sets_should_share_a_budget_that_holds_one_of_them() {
 	}
 	let stats = tiny.engine.stats().adapters;
 	assert!(
-		stats.evictions > 0 && stats.peak_bytes <= size * 5 / 2,
+		stats.evictions > 0 && stats.peak_bytes <= bytes * 5 / 2,
 		"{stats:?}"
 	);
 }
 
 #[test]
 fn a_load_without_room_should_not_hold_up_those_that_have_it() {
-	let size = {
-		let tiny = tiny(|_| {});
-		let key = tiny.random(1, 8);
-		tiny.ask(|r| r.adapter = Some(key)).unwrap();
-		tiny.engine.stats().adapters.bytes
-	};
-	let tiny = tiny(|config| config.adapter_budget = size * 3 / 2);
+	let bytes = size(8);
+	let tiny = tiny(|config| config.adapter_budget = bytes * 3 / 2);
 	let (large, other, small) = (tiny.random(1, 8), tiny.random(2, 8), tiny.random(3, 2));
 	let hold = Allowance::new(1);
 	let request = |adapter, allowance| Request {
@@ -275,13 +268,8 @@ fn a_load_without_room_should_not_hold_up_those_that_have_it() {
 
 #[test]
 fn a_hint_should_load_ahead_and_never_push_out_what_is_in_use() {
-	let size = {
-		let tiny = tiny(|_| {});
-		let key = tiny.random(1, 8);
-		tiny.ask(|r| r.adapter = Some(key)).unwrap();
-		tiny.engine.stats().adapters.bytes
-	};
-	let tiny = tiny(|config| config.adapter_budget = size * 3 / 2);
+	let bytes = size(8);
+	let tiny = tiny(|config| config.adapter_budget = bytes * 3 / 2);
 	let (one, two) = (tiny.random(1, 8), tiny.random(2, 8));
 	tiny.engine.preload(&one);
 	until("a hinted load", || tiny.engine.adapters().len() == 1);
@@ -444,15 +432,4 @@ fn a_hugging_face_cache_should_be_read_and_not_left() {
 	);
 	write(&repository.join("refs/main"), b"../../../store");
 	assert_eq!(code("org/cook", "main"), "adapter-bad-source");
-}
-
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-	let begin = Instant::now();
-	while !condition() {
-		assert!(
-			begin.elapsed() < Duration::from_secs(20),
-			"{what} did not happen"
-		);
-		std::thread::sleep(Duration::from_millis(2));
-	}
 }

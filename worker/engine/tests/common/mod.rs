@@ -6,11 +6,55 @@ pub mod small;
 use std::{
 	collections::BTreeMap,
 	path::{Path, PathBuf},
+	time::{Duration, Instant},
 };
 
 use openledger_engine::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// The byte-level alphabet: every byte as a printable character.
+pub fn alphabet() -> Vec<String> {
+	let mut next = 256;
+	(0u32..256)
+		.map(|byte| {
+			let printable = matches!(byte, 33..=126 | 161..=172 | 174..=255);
+			let code = if printable {
+				byte
+			} else {
+				next += 1;
+				next - 1
+			};
+			char::from_u32(code).unwrap().to_string()
+		})
+		.collect()
+}
+
+/// What a tensor of a Hugging Face file is called in GGUF.
+pub fn gguf_name(name: &str) -> String {
+	name.replace("model.layers.", "blk.")
+		.replace("model.embed_tokens", "token_embd")
+		.replace("model.norm", "output_norm")
+		.replace("lm_head", "output")
+		.replace("post_attention_layernorm", "ffn_norm")
+		.replace("input_layernorm", "attn_norm")
+		.replace("self_attn.o_proj", "attn_output")
+		.replace("self_attn.", "attn_")
+		.replace("mlp.", "ffn_")
+		.replace("_proj", "")
+}
+
+/// Waits until the condition holds; panics after 20 seconds.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+	let begin = Instant::now();
+	while !condition() {
+		assert!(
+			begin.elapsed() < Duration::from_secs(20),
+			"{what} did not happen"
+		);
+		std::thread::sleep(Duration::from_millis(1));
+	}
+}
 
 /// Where the demo model is.
 pub fn model_path() -> PathBuf {

@@ -14,7 +14,7 @@ use openledger_engine::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::safetensors_bytes;
+use super::{alphabet, safetensors_bytes};
 
 /// Tokens of the small model: the 256 bytes and two special ones.
 pub const VOCABULARY: usize = 258;
@@ -22,19 +22,7 @@ pub const VOCABULARY: usize = 258;
 /// Two layers of 32, a context of 4,096, no end token.
 pub fn small() -> LoadedModel {
 	let folder = tempfile::tempdir().unwrap();
-	let mut next = 256;
-	let mut tokens: Vec<String> = (0u32..256)
-		.map(|byte| {
-			let printable = matches!(byte, 33..=126 | 161..=172 | 174..=255);
-			let code = if printable {
-				byte
-			} else {
-				next += 1;
-				next - 1
-			};
-			char::from_u32(code).unwrap().to_string()
-		})
-		.collect();
+	let mut tokens = alphabet();
 	tokens.extend(["<|im_start|>", "<|im_end|>"].map(String::from));
 	let config = serde_json::json!({
 		"model_type": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
