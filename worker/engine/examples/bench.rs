@@ -62,27 +62,6 @@ fn adapter(config: &ModelConfig, seed: u64, rank: usize) -> Outcome<AdapterFiles
 	})
 }
 
-/// Bytes per second of a plain read of the buffers, far larger than the caches, by a thread each.
-fn bandwidth(buffers: &[Vec<u64>]) -> f64 {
-	let begin = Instant::now();
-	let sum: u64 = std::thread::scope(|scope| {
-		let sums: Vec<_> = buffers
-			.iter()
-			.map(|b| scope.spawn(move || b.iter().fold(0u64, |s, v| s.wrapping_add(*v))))
-			.collect();
-		sums.into_iter()
-			.map(|s| s.join().unwrap_or(0))
-			.fold(0, u64::wrapping_add)
-	});
-	std::hint::black_box(sum);
-	let bytes = buffers.iter().map(|b| b.len() * 8).sum::<usize>();
-	bytes as f64 / begin.elapsed().as_secs_f64()
-}
-
-fn buffers(threads: usize) -> Vec<Vec<u64>> {
-	(0..threads).map(|i| vec![i as u64 + 1; 12 << 20]).collect()
-}
-
 /// Peak resident memory of this process in bytes.
 fn peak_memory() -> Outcome<usize> {
 	let status = std::fs::read_to_string("/proc/self/status")?;
@@ -255,9 +234,9 @@ fn decode_table(model: &LoadedModel, threads: usize) -> Outcome<()> {
 	let extra: usize = adapters.iter().map(|a| a.bytes()).sum();
 	let load = || std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
 	let (before, mut speeds) = (load(), Vec::new());
-	let plain = buffers(threads);
+	let plain = machine::Bandwidth::new(threads);
 	for _ in 0..ROUNDS {
-		speeds.push(bandwidth(&plain));
+		speeds.push(plain.measure());
 		for variant in &mut variants {
 			for (kind, (rows, adapters)) in
 				[(1, &adapters[..0]), (8, &adapters[..0]), (8, &adapters[..])]
@@ -387,8 +366,8 @@ fn main() -> Outcome<()> {
 	);
 
 	// Base, one stream, with the floor that the weights' bytes set.
-	let plain = buffers(threads);
-	let speed = (0..5).map(|_| bandwidth(&plain)).fold(0.0, f64::max);
+	let plain = machine::Bandwidth::new(threads);
+	let speed = plain.best(5);
 	drop(plain);
 	let warm = engine.submit(prompts.request(0, None, 8))?.wait()?;
 	drop(warm);

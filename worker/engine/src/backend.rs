@@ -102,6 +102,27 @@ pub trait Backend: Send {
 		let _ = page;
 	}
 
+	/// Has a sequence's adapter brought to where the backend computes, and held there until the sequence is closed.
+	/// `true` once it is there; until then the sequence takes part in no step, and this is called again before each.
+	/// It does not wait.
+	///
+	/// # Errors
+	/// [`EngineError::Adapter`] if it can never be there, [`EngineError::Backend`] if bringing it failed.
+	fn place(
+		&mut self,
+		sequence: SequenceId,
+		adapter: &Arc<LoraWeights>,
+	) -> Result<bool, EngineError> {
+		let (_, _) = (sequence, adapter);
+		Ok(true)
+	}
+
+	/// Another number than before when all sequences and kept pages were lost, as when a device had to be reset. Those
+	/// that are open can only be closed then.
+	fn epoch(&self) -> u64 {
+		0
+	}
+
 	/// Computes all rows, and writes the logits of each item that wants them, in the order of the items, into
 	/// `logits` (vocabulary-sized rows; the vector is resized).
 	///

@@ -152,6 +152,13 @@ impl PrefixIndex {
 		}
 	}
 
+	/// All pages, which are forgotten. Nobody uses any.
+	pub fn clear(&mut self) -> Vec<PageId> {
+		debug_assert_eq!(self.used, 0, "a page in use is kept");
+		self.idle.clear();
+		self.entries.drain().map(|(_, entry)| entry.page).collect()
+	}
+
 	/// Drops the page that was not used for the longest time; `None` if all are in use.
 	pub fn evict(&mut self) -> Option<PageId> {
 		let (_, key) = self.idle.pop_first()?;

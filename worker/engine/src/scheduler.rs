@@ -18,7 +18,7 @@ use std::{
 	collections::{BTreeMap, HashMap, HashSet, VecDeque},
 	panic::{catch_unwind, AssertUnwindSafe},
 	sync::{atomic::Ordering, Arc},
-	time::Instant,
+	time::{Duration, Instant},
 };
 
 use futures::channel::mpsc::UnboundedSender;
@@ -43,6 +43,9 @@ use crate::{
 /// Adapters that are loaded for one tenant ahead of its requests being begun: enough to keep the loader busy, few
 /// enough that another tenant's is not long in coming.
 const LOADS_AHEAD: usize = 8;
+
+/// How often the backend is asked whether an adapter is where it computes, when there is nothing else to do.
+const PLACE_POLL: Duration = Duration::from_micros(200);
 
 /// Withholds text that could yet become a stop text.
 #[derive(Default)]
@@ -110,6 +113,8 @@ struct Sequence {
 	tenant: Tenant,
 	key: Option<AdapterKey>,
 	lease: Option<Arc<LoraWeights>>,
+	/// Whether the backend has that where it computes.
+	placed: bool,
 	/// Prompt and answer.
 	tokens: Vec<u32>,
 	/// How many of them are the prompt.
@@ -159,7 +164,7 @@ impl Sequence {
 	}
 
 	fn work(&self) -> Work {
-		match (self.allowed(), self.prefilled()) {
+		match (self.allowed() && self.placed, self.prefilled()) {
 			(false, _) => Work::Stalled,
 			(true, true) => Work::Decode,
 			(true, false) => Work::Prefill(self.prompt - self.computed),
@@ -205,6 +210,8 @@ pub(crate) struct Scheduler {
 	/// Pages set aside for running sequences besides kept ones.
 	private: usize,
 	steps: u64,
+	/// See [`Backend::epoch`].
+	epoch: u64,
 	/// When a request was begun last while others waited.
 	last_begun: Option<Instant>,
 	logits: Vec<f32>,
@@ -220,6 +227,7 @@ impl Scheduler {
 	) -> Self {
 		limits.prefix_cache &= backend.shares_pages();
 		Self {
+			epoch: backend.epoch(),
 			shared,
 			backend,
 			cache,
@@ -247,6 +255,7 @@ impl Scheduler {
 			self.drop_overdue();
 			let waiting = self.waiting.len();
 			self.admit();
+			self.place();
 			let (owners, batch) = self.plan();
 			// Who was refused may have left room for another.
 			idle = batch.is_empty() && self.waiting.len() == waiting;
@@ -284,7 +293,9 @@ impl Scheduler {
 	fn take_in(&mut self, idle: bool) -> bool {
 		let waiting = self.waiting.values().filter_map(|w| w.job.request.deadline);
 		let running = self.running.iter().filter_map(|s| s.deadline);
-		let deadline = waiting.chain(running).min();
+		let unplaced = self.running.iter().any(|s| !s.placed);
+		let poll = unplaced.then(|| Instant::now() + PLACE_POLL);
+		let deadline = waiting.chain(running).chain(poll).min();
 		let (jobs, stop) = self.shared.take(idle, deadline);
 		for job in jobs {
 			let waiting = Waiting {
@@ -558,6 +569,7 @@ impl Scheduler {
 			events,
 			tenant,
 			key,
+			placed: lease.is_none(),
 			lease,
 			decode: self.tokenizer.stream(&request.prompt),
 			prompt: request.prompt.len(),
@@ -694,6 +706,50 @@ impl Scheduler {
 		}
 	}
 
+	/// Has the backend bring what adapters it lacks; those who came first find room first.
+	fn place(&mut self) {
+		let mut failed = Vec::new();
+		for (at, sequence) in self.running.iter_mut().enumerate() {
+			if let (false, Some(lease)) = (sequence.placed, &sequence.lease) {
+				match self.backend.place(sequence.id, lease) {
+					Ok(placed) => sequence.placed = placed,
+					Err(error) => failed.push((at, error)),
+				}
+			}
+		}
+		for (at, error) in failed.into_iter().rev() {
+			let sequence = self.running.remove(at);
+			self.fail(sequence, error);
+		}
+		self.notice_loss();
+	}
+
+	fn fail(&mut self, sequence: Sequence, error: EngineError) {
+		count(&self.shared.counters.failed, 1);
+		send(&sequence.events, StreamEvent::Failed(error));
+		self.release(sequence);
+	}
+
+	/// Ends all that the backend has lost.
+	fn notice_loss(&mut self) {
+		let epoch = self.backend.epoch();
+		if std::mem::replace(&mut self.epoch, epoch) == epoch {
+			return;
+		}
+		tracing::error!(
+			sequences = self.running.len(),
+			pages = self.index.len(),
+			"the backend was reset: running requests fail, cached prefixes are forgotten"
+		);
+		for sequence in std::mem::take(&mut self.running) {
+			let error = EngineError::Backend("the device was reset; send the request again".into());
+			self.fail(sequence, error);
+		}
+		for page in self.index.clear() {
+			self.backend.drop_page(page);
+		}
+	}
+
 	/// The next batch, sorted by adapter, and the index of each item's sequence.
 	fn plan(&mut self) -> (Vec<usize>, Vec<BatchItem>) {
 		self.adopt();
@@ -804,13 +860,10 @@ impl Scheduler {
 			let sequence = self.running.remove(at);
 			match outcome {
 				Ok(reason) => self.finish(sequence, reason),
-				Err(error) => {
-					count(&self.shared.counters.failed, 1);
-					send(&sequence.events, StreamEvent::Failed(error));
-					self.release(sequence);
-				}
+				Err(error) => self.fail(sequence, error),
 			}
 		}
+		self.notice_loss();
 	}
 }
 
