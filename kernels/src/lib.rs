@@ -22,6 +22,7 @@ mod simd;
 mod wide;
 
 pub mod attention;
+pub mod device;
 pub mod gemm;
 pub mod lora;
 pub mod matrix;
