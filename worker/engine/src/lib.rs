@@ -14,7 +14,7 @@
 //! - [`weights`] and [`config`] make GGUF and Hugging Face folders look alike; [`adapter`] refuses by name what it
 //!   would have to ignore.
 //! - [`set`] is several adapters for one request, unmerged; [`source`] is where adapters come from besides the disk.
-//! - [`backend::Backend`] is the seam to the arithmetic (a batch in, logits out); [`cpu`] implements it.
+//! - [`backend::Backend`] is the seam to the arithmetic (a batch in, logits out); [`cpu`] and [`device`] implement it.
 //! - The scheduler thread owns all sequences; handles talk to it by a queue and are never blocked by a step.
 //! - Who begins next follows from what each tenant was served already (`fair`), what a step computes from who sat
 //!   out longest (`plan`), and which KV is there already from its tokens, adapter bytes and tenant (`prefix`).
@@ -56,6 +56,7 @@ pub use adapter::{AdapterConfig, LoraWeights};
 pub use cache::CacheStats;
 pub use config::{ModelConfig, RopeScaling};
 pub use cpu::{CpuSettings, Precision};
+pub use device::DeviceChoice;
 pub use engine::{Base, Engine, EngineConfig, EngineStats};
 pub use error::{AdapterError, EngineError, ModelError};
 pub use grammar::{Constraint, Grammar};

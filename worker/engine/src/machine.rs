@@ -34,13 +34,22 @@ impl Processor {
 		let kilobytes = |key: &str| {
 			memory
 				.lines()
-				.find_map(|line| line.strip_prefix(key)?.split_whitespace().next()?.parse().ok())
+				.find_map(|line| {
+					line.strip_prefix(key)?
+						.split_whitespace()
+						.next()?
+						.parse()
+						.ok()
+				})
 				.unwrap_or(0u64)
 		};
 		Self {
 			name: name.to_string(),
 			threads: thread::available_parallelism().map_or(1, |n| n.get()),
-			levels: Level::available().iter().map(|level| level.name()).collect(),
+			levels: Level::available()
+				.iter()
+				.map(|level| level.name())
+				.collect(),
 			memory: kilobytes("MemTotal:") << 10,
 			free_memory: kilobytes("MemAvailable:") << 10,
 		}

@@ -139,9 +139,9 @@ impl Planner {
 }
 
 /// Most prompt tokens of a step, when nobody waits for the next token of an answer.
-const MOST: usize = 256;
+pub(crate) const MOST: usize = 256;
 /// Fewest: so few rows cost little more than the base weights they stream anyway.
-const FEWEST: usize = 16;
+pub(crate) const FEWEST: usize = 16;
 /// Prompt tokens beside answers before anything was measured.
 const UNMEASURED: usize = 64;
 /// Weight of the newest measurement.

@@ -39,6 +39,7 @@ pub mod attributor;
 pub mod catalog;
 pub mod chain;
 pub mod completion;
+pub mod doctor;
 pub mod error;
 pub mod files;
 pub mod follower;

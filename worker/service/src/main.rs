@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use openledger_worker::{
-	serve,
+	doctor, serve,
 	settings::{Cli, Command, Serve},
 	telemetry::Telemetry,
 };
@@ -28,7 +28,10 @@ async fn run(settings: Serve) -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-	let Command::Serve(settings) = Cli::parse().command;
+	let settings = match Cli::parse().command {
+		Command::Serve(settings) => settings,
+		Command::Doctor(settings) => return doctor::run(settings),
+	};
 	let done = match Telemetry::start(&settings) {
 		Ok(telemetry) => {
 			let done = run(*settings).await;

@@ -226,6 +226,7 @@ async fn load(settings: &Serve) -> Result<Engine> {
 		prefix_cache: !settings.no_prefix_cache,
 		threads: settings.threads,
 		precision: settings.precision,
+		device: settings.device,
 		store: settings.store.clone(),
 	};
 	let path = settings.model.clone();

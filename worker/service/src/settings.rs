@@ -1,7 +1,7 @@
 //! What a provider can set, on the command line or in the environment.
 
 use clap::{Args, Parser, Subcommand};
-use openledger_engine::Precision;
+use openledger_engine::{DeviceChoice, Precision};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Serves a base model and thousands of adapters over it, and gets paid per token in OPEN.
@@ -19,6 +19,24 @@ pub enum Command {
 	/// Serve: gRPC for payers, HTTP for health and metrics (and free answers with --offline)
 	#[command(after_help = EXAMPLES)]
 	Serve(Box<Serve>),
+	/// Check this machine: processor, GPU, driver, speed of memory, a self-test, and what it can serve
+	Doctor(Doctor),
+}
+
+/// Settings of `doctor`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Doctor {
+	/// What to check: auto (the processor, and the first GPU if there is one), cpu, cuda or cuda:N
+	#[arg(
+		long,
+		value_name = "NAME",
+		env = "OPENLEDGER_DEVICE",
+		default_value = "auto"
+	)]
+	pub device: DeviceChoice,
+	/// Print JSON
+	#[arg(long)]
+	pub json: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -198,6 +216,16 @@ pub struct Serve {
 	)]
 	pub store_quota: u64,
 
+	/// Where the base model is computed: auto (the first GPU if there is one that can be used, otherwise the
+	/// processor), cpu, cuda or cuda:N
+	#[arg(
+		long,
+		value_name = "NAME",
+		env = "OPENLEDGER_DEVICE",
+		default_value = "auto",
+		help_heading = "Engine"
+	)]
+	pub device: DeviceChoice,
 	/// Threads that compute; 0 for all
 	#[arg(
 		long,
@@ -262,12 +290,13 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub default_max_tokens: u32,
-	/// Memory for the context of running answers, in MiB
+	/// Memory for the context of running answers, in MiB; 0 for 2048 on a processor, and on a GPU for four fifths of
+	/// what the model leaves (adapters get the rest)
 	#[arg(
 		long,
 		value_name = "MIB",
 		env = "OPENLEDGER_KV_BUDGET",
-		default_value_t = 2048,
+		default_value_t = 0,
 		help_heading = "Engine"
 	)]
 	pub kv_budget: usize,

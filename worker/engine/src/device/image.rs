@@ -62,7 +62,10 @@ impl Shape {
 	}
 
 	/// The sites in the order of the table.
-	fn sites<'a>(&'a self, adapter: &'a LoraWeights) -> impl Iterator<Item = (Site, &'a SiteWeights)> {
+	fn sites<'a>(
+		&'a self,
+		adapter: &'a LoraWeights,
+	) -> impl Iterator<Item = (Site, &'a SiteWeights)> {
 		(0..self.layers)
 			.flat_map(|layer| SITES.map(|site| (layer, site)))
 			.chain([(0, Site::Head)])
@@ -111,7 +114,9 @@ fn sources<'a>(shape: &'a Shape, adapter: &'a LoraWeights) -> impl Iterator<Item
 
 /// Sizes of an adapter's tensors in bytes, in the order of the extents.
 pub(crate) fn sizes(shape: &Shape, adapter: &LoraWeights) -> Vec<usize> {
-	sources(shape, adapter).map(|source| source.bytes(shape)).collect()
+	sources(shape, adapter)
+		.map(|source| source.bytes(shape))
+		.collect()
 }
 
 /// A copy into the device.
@@ -209,7 +214,11 @@ impl Image {
 		for (bytes, to) in self.sizes.iter().map(|b| padded(*b)).zip(addresses) {
 			match pieces.last_mut() {
 				Some(last) if last.to.at(last.bytes) == *to => last.bytes += bytes,
-				_ => pieces.push(Piece { to: *to, from, bytes }),
+				_ => pieces.push(Piece {
+					to: *to,
+					from,
+					bytes,
+				}),
 			}
 			from += bytes;
 		}

@@ -6,8 +6,9 @@ use half::bf16;
 use openledger_kernels::{
 	device::{
 		plan::{self, Capacity, Layout, Tables},
-		Append, Attention, Copy, Device, DeviceError, Element, Embed, Gemm,
-		HeadNorms, Lora, LoraColumns, Op, Ptr, RmsNorm, Rope, SiluMul, WeightFormat, Weights,
+		tables::{Entry, SampleRow, MAX_SLICES},
+		Append, Attention, Copy, Device, DeviceError, Element, Embed, Gemm, HeadNorms, Lora,
+		LoraColumns, Op, Ptr, RmsNorm, Rope, Sample, SiluMul, WeightFormat, Weights,
 	},
 	KvLayout, Values,
 };
@@ -47,7 +48,11 @@ pub(crate) struct Bump {
 
 impl Bump {
 	pub fn new(start: Ptr, bytes: usize) -> Self {
-		Self { start, at: 0, bytes }
+		Self {
+			start,
+			at: 0,
+			bytes,
+		}
 	}
 
 	/// The next `bytes` bytes, aligned.
@@ -60,7 +65,10 @@ impl Bump {
 				self.at += size;
 				Ok(at)
 			}
-			None => Err(DeviceError::Memory { wanted: bytes, free }),
+			None => Err(DeviceError::Memory {
+				wanted: bytes,
+				free,
+			}),
 		}
 	}
 
@@ -105,6 +113,9 @@ struct Buffers {
 	inner: Ptr,
 	/// Updates of the input embedding, of the rows that have any.
 	embeds: Ptr,
+	/// How tokens are drawn, and those drawn.
+	draws: Ptr,
+	drawn: Ptr,
 }
 
 /// A model on a device.
@@ -175,7 +186,13 @@ impl Uploader<'_> {
 			WeightFormat::Int8 => self.bump.take(n * 4)?,
 			_ => Ptr::default(),
 		};
-		let weights = Weights { format, data, scales, n, k };
+		let weights = Weights {
+			format,
+			data,
+			scales,
+			n,
+			k,
+		};
 		let names = match self.source {
 			Source::Random => {
 				self.random(&weights)?;
@@ -188,9 +205,11 @@ impl Uploader<'_> {
 			let tensor = tensor?;
 			let rows = tensor.shape[0];
 			let (bytes, factors) = stored(&tensor.data, format, k);
-			self.device.write(data.at(row * k * format.bytes()), &bytes)?;
+			self.device
+				.write(data.at(row * k * format.bytes()), &bytes)?;
 			if !factors.is_empty() {
-				self.device.write(scales.at(row * 4), &little_f32(&factors))?;
+				self.device
+					.write(scales.at(row * 4), &little_f32(&factors))?;
 			}
 			row += rows;
 		}
@@ -207,11 +226,15 @@ impl Uploader<'_> {
 				// Values of ±1/64: what a width of 4,096 asks for.
 				let mut state = 0x9E37_79B9_7F4A_7C15u64;
 				let mut next = || {
-					state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+					state = state
+						.wrapping_mul(6364136223846793005)
+						.wrapping_add(1442695040888963407);
 					((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) / 64.0
 				};
 				let values: Vec<u8> = match weights.format {
-					WeightFormat::F32 => (0..RANDOM_BLOCK / 4).flat_map(|_| next().to_le_bytes()).collect(),
+					WeightFormat::F32 => (0..RANDOM_BLOCK / 4)
+						.flat_map(|_| next().to_le_bytes())
+						.collect(),
 					WeightFormat::Bf16 => (0..RANDOM_BLOCK / 2)
 						.flat_map(|_| bf16::from_f32(next()).to_le_bytes())
 						.collect(),
@@ -244,12 +267,15 @@ impl Uploader<'_> {
 /// A matrix in a device's format: its bytes, and with int8 a factor for each row.
 fn stored(values: &Values, format: WeightFormat, k: usize) -> (Vec<u8>, Vec<f32>) {
 	match (format, values) {
-		(WeightFormat::Bf16, Values::Bf16(v)) => {
-			(v.par_iter().flat_map_iter(|v| v.to_le_bytes()).collect(), Vec::new())
-		}
+		(WeightFormat::Bf16, Values::Bf16(v)) => (
+			v.par_iter().flat_map_iter(|v| v.to_le_bytes()).collect(),
+			Vec::new(),
+		),
 		(WeightFormat::Bf16, _) => {
 			let wide = values.to_f32();
-			let bytes = wide.par_iter().flat_map_iter(|v| bf16::from_f32(*v).to_le_bytes());
+			let bytes = wide
+				.par_iter()
+				.flat_map_iter(|v| bf16::from_f32(*v).to_le_bytes());
 			(bytes.collect(), Vec::new())
 		}
 		(WeightFormat::F32, _) => (little_f32(&values.to_f32()), Vec::new()),
@@ -281,8 +307,12 @@ fn rotations(config: &ModelConfig, positions: usize) -> Vec<f32> {
 	let angle = |position: usize, frequency: &f32| f64::from(position as f32 * frequency);
 	(0..positions)
 		.flat_map(|position| {
-			let cos = frequencies.iter().map(move |f| angle(position, f).cos() as f32);
-			let sin = frequencies.iter().map(move |f| angle(position, f).sin() as f32);
+			let cos = frequencies
+				.iter()
+				.map(move |f| angle(position, f).cos() as f32);
+			let sin = frequencies
+				.iter()
+				.map(move |f| angle(position, f).sin() as f32);
 			cos.chain(sin)
 		})
 		.collect()
@@ -311,7 +341,11 @@ impl DeviceModel {
 			random: None,
 		};
 		let of = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
-		let embedding = up.matrix(&of(&["model.embed_tokens.weight"]), config.vocab_size, hidden)?;
+		let embedding = up.matrix(
+			&of(&["model.embed_tokens.weight"]),
+			config.vocab_size,
+			hidden,
+		)?;
 		let head = match config.tied_embeddings {
 			true => embedding,
 			false => up.matrix(&of(&["lm_head.weight"]), config.vocab_size, hidden)?,
@@ -320,7 +354,10 @@ impl DeviceModel {
 		let mut layers = Vec::with_capacity(config.layers);
 		for layer in 0..config.layers {
 			let of = |names: &[&str]| -> Vec<String> {
-				names.iter().map(|n| format!("model.layers.{layer}.{n}")).collect()
+				names
+					.iter()
+					.map(|n| format!("model.layers.{layer}.{n}"))
+					.collect()
 			};
 			let [q_name, k_name, v_name] = ["q", "k", "v"].map(|m| format!("self_attn.{m}_proj"));
 			let with = |end: &str| [&q_name, &k_name, &v_name].map(|n| format!("{n}.{end}"));
@@ -375,6 +412,8 @@ impl DeviceModel {
 			partial: bump.take(partial)?,
 			inner: bump.take(inner * size)?,
 			embeds: bump.take(rows * hidden * size)?,
+			draws: bump.take(items * SampleRow::BYTES)?,
+			drawn: bump.take(items * 4)?,
 		};
 		device.synchronize(super::COMPUTE)?;
 		let model = Self {
@@ -393,7 +432,11 @@ impl DeviceModel {
 		};
 		// Refused now rather than at the first request.
 		let base = Kind {
-			capacity: Capacity { depth: 0, ranks: 0, ..most },
+			capacity: Capacity {
+				depth: 0,
+				ranks: 0,
+				..most
+			},
 			head: false,
 			embeds: false,
 		};
@@ -428,6 +471,24 @@ impl DeviceModel {
 	/// Where the updates of the embedding go: `[rows, hidden]`.
 	pub fn embeds(&self) -> Ptr {
 		self.buffers.embeds
+	}
+
+	/// Where it is written how tokens are drawn ([`SampleRow`]s), and where those drawn are.
+	pub fn drawn(&self) -> (Ptr, Ptr) {
+		(self.buffers.draws, self.buffers.drawn)
+	}
+
+	/// Draws a token for each row whose logits a step has computed.
+	pub fn draw(&self, kind: &Kind) -> Op {
+		let tables = self.plan(kind).tables(self.buffers.tables);
+		Sample {
+			logits: self.buffers.logits,
+			vocabulary: self.config.vocab_size,
+			rows: tables.wanted_count,
+			how: self.buffers.draws,
+			tokens: self.buffers.drawn,
+		}
+		.into()
 	}
 
 	/// Where the tables go.
@@ -469,10 +530,13 @@ impl DeviceModel {
 			Site::Down => (b.activated, ff, b.projected, &[c.hidden_size]),
 			Site::Head => (b.wanted, c.hidden_size, b.logits, &[c.vocab_size]),
 		};
-		let mut slices = [LoraColumns::default(); openledger_kernels::device::tables::MAX_SLICES];
+		let mut slices = [LoraColumns::default(); MAX_SLICES];
 		let mut column = 0;
 		for (slice, width) in slices.iter_mut().zip(widths) {
-			*slice = LoraColumns { column, width: *width };
+			*slice = LoraColumns {
+				column,
+				width: *width,
+			};
 			column += width;
 		}
 		let head = site == Site::Head;
@@ -481,14 +545,22 @@ impl DeviceModel {
 				Lora {
 					element,
 					chunks: if head { chunk.heads } else { chunk.rows },
-					count: if head { chunk.head_count } else { chunk.row_count },
+					count: if head {
+						chunk.head_count
+					} else {
+						chunk.row_count
+					},
 					entry: image::row(c.layers, layer, site),
 					x,
 					k,
 					out: if head { Element::F32 } else { element },
 					y,
 					n: column,
-					rows: if head { kind.capacity.items } else { kind.capacity.rows },
+					rows: if head {
+						kind.capacity.items
+					} else {
+						kind.capacity.rows
+					},
 					slices,
 					slice_count: widths.len(),
 					inner: b.inner,

@@ -83,6 +83,16 @@ impl Pool {
 		self.pages
 	}
 
+	/// Bytes of a frame.
+	pub fn frame(&self) -> usize {
+		self.frame
+	}
+
+	/// Bytes that pages can always have.
+	pub fn promised_bytes(&self) -> usize {
+		self.promised * self.frame
+	}
+
 	/// Bytes of extents.
 	pub fn extent_bytes(&self) -> usize {
 		self.extent_bytes
@@ -236,7 +246,11 @@ impl Pool {
 			}
 			self.remove_hole(at, len);
 			for frame in first..last {
-				debug_assert_eq!(self.states[frame], State::Heap(0), "frame {frame} is leased");
+				debug_assert_eq!(
+					self.states[frame],
+					State::Heap(0),
+					"frame {frame} is leased"
+				);
 				self.states[frame] = State::Free;
 				self.free.insert(Frame(frame as u32));
 			}
@@ -322,12 +336,17 @@ mod tests {
 		}
 		assert_eq!(at, pool.states.len() * pool.frame);
 		assert_eq!(pool.holes.len(), pool.sizes.len());
-		let bytes: usize = adapters.iter().flat_map(|a| &a.extents).map(|e| e.len).sum();
+		let bytes: usize = adapters
+			.iter()
+			.flat_map(|a| &a.extents)
+			.map(|e| e.len)
+			.sum();
 		assert_eq!((pool.extent_bytes(), pool.pages()), (bytes, pages.len()));
 		let mut pinned = vec![false; pool.states.len()];
 		for adapter in adapters.iter().filter(|a| a.leases > 0) {
 			for extent in &adapter.extents {
-				pool.frames_of(*extent).for_each(|frame| pinned[frame] = true);
+				pool.frames_of(*extent)
+					.for_each(|frame| pinned[frame] = true);
 			}
 		}
 		assert_eq!(pool.pinned, pinned.iter().filter(|p| **p).count());
@@ -350,7 +369,8 @@ mod tests {
 						// Idle adapters make room until there is a frame: it may never come to an end without one.
 						while !pool.has_free() {
 							let idle = adapters.iter().position(|a| a.leases == 0);
-							let idle = adapters.swap_remove(idle.expect("a promised page is to be had"));
+							let idle =
+								adapters.swap_remove(idle.expect("a promised page is to be had"));
 							pool.remove(&idle.extents);
 						}
 						pages.push(pool.take_page().unwrap());
@@ -364,9 +384,8 @@ mod tests {
 					}
 					3..=4 => {
 						let count = rng.random_range(1..6);
-						let sizes: Vec<usize> = (0..count)
-							.map(|_| rng.random_range(0..3 * frame))
-							.collect();
+						let sizes: Vec<usize> =
+							(0..count).map(|_| rng.random_range(0..3 * frame)).collect();
 						if let Some(extents) = pool.place(sizes.iter().copied()) {
 							for (extent, size) in extents.iter().zip(sizes) {
 								assert_eq!(extent.at % ALIGN, 0);
@@ -439,7 +458,13 @@ mod tests {
 		let mut pool = Pool::new(6, 1024, 0);
 		let low = pool.take_page().unwrap();
 		let large = pool.place([2500]).unwrap();
-		assert_eq!(large[0], Extent { at: 3072, len: 2560 });
+		assert_eq!(
+			large[0],
+			Extent {
+				at: 3072,
+				len: 2560
+			}
+		);
 		assert!(pool.place([2500]).is_none(), "two frames are left");
 		pool.release(low);
 		assert!(pool.place([2500]).is_some());

@@ -95,7 +95,9 @@ impl Residents {
 
 	/// Whether any copy is under way.
 	pub fn loading(&self) -> bool {
-		self.entries.values().any(|entry| entry.state == State::Loading)
+		self.entries
+			.values()
+			.any(|entry| entry.state == State::Loading)
 	}
 
 	/// Its copy is complete.
@@ -141,10 +143,16 @@ impl Residents {
 			self.drop_idle(pool, key);
 		}
 		let sizes = sizes();
-		let needed: usize = sizes.iter().map(|s| s.max(&1).next_multiple_of(ALIGN)).sum();
+		let needed: usize = sizes
+			.iter()
+			.map(|s| s.max(&1).next_multiple_of(ALIGN))
+			.sum();
 		if needed > pool.leasable() {
 			let room = pool.leasable();
-			return Err(Never::TooLarge { bytes: needed, room });
+			return Err(Never::TooLarge {
+				bytes: needed,
+				room,
+			});
 		}
 		if self.leased + needed > pool.leasable() {
 			return Ok(Leased::NoRoom);
@@ -195,12 +203,6 @@ impl Residents {
 		true
 	}
 
-	/// Forgets everything, as the device has.
-	pub fn clear(&mut self) {
-		self.entries.clear();
-		self.leased = 0;
-	}
-
 	fn drop_idle(&mut self, pool: &mut Pool, key: Resident) {
 		if let Some(entry) = self.entries.remove(&key) {
 			debug_assert!(entry.leases == 0 && entry.state == State::Ready);
@@ -248,7 +250,8 @@ mod tests {
 		let fourth = adapter();
 		assert_eq!(residents.lease(&mut pool, &fourth, one), Ok(Leased::NoRoom));
 		assert_eq!(residents.evictions(), 0, "nothing goes in vain");
-		all.iter().for_each(|a| residents.end(&mut pool, resident(a)));
+		all.iter()
+			.for_each(|a| residents.end(&mut pool, resident(a)));
 		assert_eq!(residents.lease(&mut pool, &all[0], one), Ok(Leased::Held));
 		residents.end(&mut pool, resident(&all[0]));
 		let names: Vec<_> = all.iter().map(resident).collect();
@@ -346,8 +349,11 @@ mod tests {
 								assert!(others, "it waits for nobody, seed {seed}");
 							}
 							Err(_) => assert!(
-								sizes.iter().map(|s| s.max(&1).next_multiple_of(ALIGN)).sum::<usize>()
-									> pool.leasable() || held.is_empty(),
+								sizes
+									.iter()
+									.map(|s| s.max(&1).next_multiple_of(ALIGN))
+									.sum::<usize>() > pool.leasable()
+									|| held.is_empty(),
 								"seed {seed}"
 							),
 						}
@@ -361,7 +367,10 @@ mod tests {
 				residents.loaded(resident(adapter));
 			}
 			while residents.evict(&mut pool) {}
-			assert_eq!((pool.extent_bytes(), residents.leased, residents.len()), (0, 0, 0));
+			assert_eq!(
+				(pool.extent_bytes(), residents.leased, residents.len()),
+				(0, 0, 0)
+			);
 		}
 	}
 }
