@@ -25,12 +25,15 @@ mod error;
 mod op;
 pub mod plan;
 pub mod tables;
+mod twin;
 
 pub use error::DeviceError;
 pub use op::{
 	Append, Attention, Convert, Copy, Count, Element, Embed, Gemm, HeadNorms, Lora, LoraColumns,
 	Op, RmsNorm, Rope, Sample, SiluMul, WeightFormat, Weights,
 };
+
+pub use twin::Twin;
 
 use std::{fmt, sync::Arc};
 

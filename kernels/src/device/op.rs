@@ -4,7 +4,7 @@
 
 use super::{
 	tables::{
-		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, CHUNK_ROWS, MAX_SLICES,
+		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, MAX_SLICES,
 		TILE_PAIRS,
 	},
 	Arena, DeviceError, Ptr,
