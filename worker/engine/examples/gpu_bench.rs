@@ -97,7 +97,11 @@ impl Run {
 			number,
 			config,
 			context: if tiny { 24 } else { 512 },
-			batches: if tiny { vec![1, 4] } else { vec![1, 8, 32, 64] },
+			batches: if tiny {
+				vec![1, 2, 4]
+			} else {
+				vec![1, 8, 32, 64]
+			},
 			rows: if tiny { 4 } else { 64 },
 			steps: if tiny { 3 } else { 40 },
 			results: Vec::new(),
@@ -265,27 +269,23 @@ fn decode(run: &mut Run) -> Outcome<()> {
 				"seconds_with_logits": logits, "bytes": weights + kv * rows}),
 		);
 	}
-	let rows = run.rows;
-	let plain = base.get(&rows).copied().unwrap_or(f64::NAN);
-	let distinct = |run: &Run, rank: usize, modules: &[&str]| -> Outcome<Vec<_>> {
-		(0..rows as u64)
-			.map(|seed| run.adapter(seed, rank, modules))
-			.collect()
-	};
-	let kinds: [(&str, usize, &[&str], usize); 4] = [
-		("one-r16", 16, &ALL, 1),
-		("distinct-r16", 16, &ALL, rows),
-		("distinct-r8-attention", 8, &ATTENTION, rows),
-		("mixed-r4-to-r64", 0, &ALL, rows),
+	let all = run.rows;
+	let kinds: [(&str, usize, &[&str], usize, usize); 5] = [
+		("one-r16", 16, &ALL, 1, all),
+		("distinct-r16", 16, &ALL, all, all),
+		("distinct-r16-half", 16, &ALL, all / 2, all / 2),
+		("distinct-r8-attention", 8, &ATTENTION, all, all),
+		("mixed-r4-to-r64", 0, &ALL, all, all),
 	];
-	for (name, rank, modules, count) in kinds {
-		let adapters: Vec<Arc<LoraWeights>> = match (rank, count) {
-			(_, 1) => vec![run.adapter(0, rank, modules)?],
-			(0, _) => (0..rows)
-				.map(|i| run.adapter(i as u64, [4, 8, 16, 32, 64][i % 5], modules))
-				.collect::<Outcome<_>>()?,
-			_ => distinct(run, rank, modules)?,
+	for (name, rank, modules, count, rows) in kinds {
+		let plain = base.get(&rows).copied().unwrap_or(f64::NAN);
+		let ranks = |i: usize| match rank {
+			0 => [4, 8, 16, 32, 64][i % 5],
+			rank => rank,
 		};
+		let adapters = (0..count)
+			.map(|i| run.adapter(i as u64, ranks(i), modules))
+			.collect::<Outcome<Vec<_>>>()?;
 		let bytes: usize = adapters.iter().map(|a| a.bytes()).sum();
 		let each = (0..rows)
 			.map(|i| Some(Arc::clone(&adapters[i % adapters.len()])))

@@ -117,6 +117,17 @@ pub trait Backend: Send {
 		Ok(true)
 	}
 
+	/// As [`Self::step`], but writes the likeliest token (the first of equals) of each item that wants logits into
+	/// `tokens`: less to bring back from a device. `None`, and nothing is done, if the backend does not do that.
+	fn step_likeliest(
+		&mut self,
+		batch: &[BatchItem],
+		tokens: &mut Vec<u32>,
+	) -> Option<Result<(), EngineError>> {
+		let (_, _) = (batch, tokens);
+		None
+	}
+
 	/// Another number than before when all sequences and kept pages were lost, as when a device had to be reset. Those
 	/// that are open can only be closed then.
 	fn epoch(&self) -> u64 {

@@ -21,6 +21,7 @@ use crate::{
 	dora::BaseRows,
 	error::{AdapterError, EngineError},
 	grammar::{Constraint, Grammar, Grammars},
+	machine::Processor,
 	queue::{Job, QueueBounds, Shared},
 	request::{Request, TokenStream, Wake},
 	scheduler::{Limits, Scheduler},
@@ -47,7 +48,8 @@ pub struct EngineConfig {
 	/// Bytes for keys and values, of running sequences and kept for later requests. With 0, [`Engine::new`] takes 2 GiB
 	/// on a processor, on a device four fifths of what the weights leave.
 	pub kv_budget: usize,
-	/// Bytes for adapters in host memory.
+	/// Bytes for adapters in host memory. With 0, [`Engine::new`] takes 1 GiB on a processor, and a quarter of the host's
+	/// free memory beside a device.
 	pub adapter_budget: usize,
 	/// Most requests that may wait.
 	pub max_queue: usize,
@@ -68,8 +70,9 @@ pub struct EngineConfig {
 	pub store: PathBuf,
 }
 
-/// Bytes that KV may take on a processor when nobody says.
+/// Bytes that KV and adapters may take on a processor when nobody says.
 const DEFAULT_KV_BUDGET: usize = 2 << 30;
+const DEFAULT_ADAPTER_BUDGET: usize = 1 << 30;
 
 impl EngineConfig {
 	/// Defaults for a small machine: 32 sequences, 4,096 tokens of context, 2 GiB of KV, 1 GiB of adapters, 1,024
@@ -79,7 +82,7 @@ impl EngineConfig {
 			max_batch: 32,
 			max_context: 4096,
 			kv_budget: DEFAULT_KV_BUDGET,
-			adapter_budget: 1 << 30,
+			adapter_budget: DEFAULT_ADAPTER_BUDGET,
 			max_queue: 1024,
 			max_queue_per_tenant: 256,
 			step_adapter_bytes: 0,
@@ -223,7 +226,13 @@ impl Engine {
 		let max_context = context(&config, &shape);
 		let backend: Box<dyn Backend> = match device::find(config.device)? {
 			Some(open) => {
+				let quarter = usize::try_from(Processor::of_this_machine().free_memory / 4);
+				let quarter = quarter.unwrap_or(0).max(DEFAULT_ADAPTER_BUDGET);
+				if config.adapter_budget == 0 {
+					config.adapter_budget = quarter;
+				}
 				let settings = DeviceSettings {
+					pinned_bytes: quarter / 2,
 					max_context,
 					max_rows: config.max_batch.saturating_add(crate::plan::MOST),
 					max_items: config.max_batch.saturating_add(crate::plan::FEWEST),
@@ -240,8 +249,13 @@ impl Engine {
 					0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
 					threads => threads,
 				};
-				if config.kv_budget == 0 {
-					config.kv_budget = DEFAULT_KV_BUDGET;
+				for (budget, default) in [
+					(&mut config.kv_budget, DEFAULT_KV_BUDGET),
+					(&mut config.adapter_budget, DEFAULT_ADAPTER_BUDGET),
+				] {
+					if *budget == 0 {
+						*budget = default;
+					}
 				}
 				let settings = CpuSettings {
 					max_context,

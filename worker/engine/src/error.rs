@@ -89,6 +89,9 @@ pub enum AdapterError {
 	/// More than the whole adapter budget.
 	#[error("the adapter needs {bytes} bytes of memory, the whole budget is {budget}; raise the adapter budget")]
 	OverBudget { bytes: usize, budget: usize },
+	/// More than a device ever has for it.
+	#[error("the adapter needs {bytes} bytes of the device's memory, KV leaves {room} for adapters: lower --kv-budget")]
+	NoDeviceRoom { bytes: usize, room: usize },
 	/// More than pinned adapters leave of the budget: to load it, or to pin it too.
 	#[error(
 		"the adapter needs {bytes} bytes of memory, pinned adapters leave {left} of the budget of {budget}; \
@@ -171,6 +174,7 @@ impl AdapterError {
 			Self::HashMismatch { .. } => "adapter-hash-mismatch",
 			Self::TooLarge { .. } => "adapter-too-large",
 			Self::OverBudget { .. } => "adapter-over-budget",
+			Self::NoDeviceRoom { .. } => "adapter-no-device-room",
 			Self::PinsFillBudget { .. } => "adapter-pins-fill-budget",
 			Self::NoRoomYet(..) => "adapter-no-room-yet",
 			Self::InUse(_) => "adapter-in-use",

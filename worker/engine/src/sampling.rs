@@ -200,6 +200,24 @@ impl Sampler {
 		}
 	}
 
+	/// Whether the next token is the likeliest by the logits as they are, and nothing is to be said about others: then
+	/// whoever computes the logits can choose it.
+	pub fn takes_likeliest(&self) -> bool {
+		let sampling = &self.sampling;
+		(sampling.temperature == 0.0 || sampling.top_k == Some(1))
+			&& self.grammar.is_none()
+			&& sampling.logit_bias.is_empty()
+			&& sampling.logprobs.is_none()
+			&& !sampling.penalises()
+			&& self.generated >= sampling.min_tokens
+	}
+
+	/// Takes note of a token that was chosen like that.
+	pub fn took(&mut self, id: u32) -> Choice {
+		self.generated += 1;
+		Choice { id, logprobs: None }
+	}
+
 	/// The next token.
 	///
 	/// # Errors

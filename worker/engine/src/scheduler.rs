@@ -183,6 +183,13 @@ pub(crate) struct Limits {
 	pub vocab_size: usize,
 }
 
+/// What a step gives for a sequence's next token.
+enum Row<'a> {
+	Logits(&'a [f32]),
+	/// The backend has chosen.
+	Token(u32),
+}
+
 /// What came of an attempt to begin a request.
 enum Begun {
 	/// It runs.
@@ -215,6 +222,7 @@ pub(crate) struct Scheduler {
 	/// When a request was begun last while others waited.
 	last_begun: Option<Instant>,
 	logits: Vec<f32>,
+	tokens: Vec<u32>,
 }
 
 impl Scheduler {
@@ -244,6 +252,7 @@ impl Scheduler {
 			steps: 0,
 			last_begun: None,
 			logits: Vec::new(),
+			tokens: Vec::new(),
 		}
 	}
 
@@ -798,10 +807,23 @@ impl Scheduler {
 
 	fn step(&mut self, owners: &[usize], batch: &[BatchItem]) {
 		let mut logits = std::mem::take(&mut self.logits);
+		let mut tokens = std::mem::take(&mut self.tokens);
+		let likeliest = owners
+			.iter()
+			.zip(batch)
+			.all(|(at, item)| !item.logits || self.running[*at].sampler.takes_likeliest());
+		let mut chosen = false;
 		let begin = Instant::now();
 		// A bug in a kernel must cost this batch, not the worker.
-		let done = catch_unwind(AssertUnwindSafe(|| self.backend.step(batch, &mut logits)))
-			.unwrap_or_else(|_| Err(EngineError::Backend("a step ended unexpectedly".into())));
+		let done = catch_unwind(AssertUnwindSafe(|| {
+			if let (true, Some(done)) = (likeliest, self.backend.step_likeliest(batch, &mut tokens))
+			{
+				chosen = true;
+				return done;
+			}
+			self.backend.step(batch, &mut logits)
+		}))
+		.unwrap_or_else(|_| Err(EngineError::Backend("a step ended unexpectedly".into())));
 		let took = begin.elapsed();
 		let counters = &self.shared.counters;
 		count(&counters.steps, 1);
@@ -812,7 +834,8 @@ impl Scheduler {
 				ended.extend(owners.iter().map(|at| (*at, Err(error.clone()))));
 			}
 			Ok(()) => {
-				let mut rows = logits.chunks_exact(self.limits.vocab_size);
+				let mut rows = logits.chunks_exact(self.limits.vocab_size).map(Row::Logits);
+				let mut taken = tokens.iter().map(|id| Row::Token(*id));
 				let (mut decoded, mut read) = (0, 0);
 				for (at, item) in owners.iter().zip(batch) {
 					let sequence = &mut self.running[*at];
@@ -828,7 +851,8 @@ impl Scheduler {
 					if !item.logits {
 						continue;
 					}
-					let Some(row) = rows.next() else {
+					let row = if chosen { taken.next() } else { rows.next() };
+					let Some(row) = row else {
 						let error = EngineError::Backend("the backend gave too few logits".into());
 						ended.push((*at, Err(error)));
 						continue;
@@ -855,6 +879,7 @@ impl Scheduler {
 			}
 		}
 		self.logits = logits;
+		self.tokens = tokens;
 		ended.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
 		for (at, outcome) in ended {
 			let sequence = self.running.remove(at);
@@ -897,10 +922,13 @@ fn send(events: &UnboundedSender<StreamEvent>, event: StreamEvent) {
 /// Chooses a sequence's next token and gives it out; the reason if it was the last.
 fn advance(
 	sequence: &mut Sequence,
-	logits: &[f32],
+	row: Row<'_>,
 	eos: &[u32],
 ) -> Result<Option<FinishReason>, EngineError> {
-	let Choice { id, logprobs } = sequence.sampler.next(logits)?;
+	let Choice { id, logprobs } = match row {
+		Row::Logits(logits) => sequence.sampler.next(logits)?,
+		Row::Token(id) => sequence.sampler.took(id),
+	};
 	sequence.tokens.push(id);
 	let ended = eos.contains(&id);
 	let piece = if ended {

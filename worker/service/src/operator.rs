@@ -150,7 +150,9 @@ mod tests {
 			"--data".as_ref(),
 			data.as_os_str(),
 		];
-		let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+		let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command else {
+			panic!("serve was asked for")
+		};
 		*settings
 	}
 

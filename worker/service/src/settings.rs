@@ -300,12 +300,12 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub kv_budget: usize,
-	/// Memory for adapters, in MiB
+	/// Host memory for adapters, in MiB; 0 for 1024, and beside a GPU for a quarter of what is free
 	#[arg(
 		long,
 		value_name = "MIB",
 		env = "OPENLEDGER_ADAPTER_BUDGET",
-		default_value_t = 1024,
+		default_value_t = 0,
 		help_heading = "Engine"
 	)]
 	pub adapter_budget: usize,

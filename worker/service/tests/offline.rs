@@ -69,7 +69,9 @@ impl Worker {
 			"--kv-budget".into(),
 			"256".into(),
 		];
-		let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+		let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command else {
+			panic!("serve was asked for")
+		};
 		let running: Running = serve::start(*settings).await.unwrap();
 		let (stop, stopped) = oneshot::channel();
 		Self {
@@ -393,7 +395,9 @@ async fn a_file_that_is_no_model_should_be_refused_with_its_name() {
 		"--data".into(),
 		folder.path().join("data").into_os_string(),
 	];
-	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command else {
+		panic!("serve was asked for")
+	};
 	let error = format!("{:#}", serve::start(*settings).await.unwrap_err());
 	assert!(error.contains("broken.gguf"), "{error}");
 }
@@ -401,7 +405,9 @@ async fn a_file_that_is_no_model_should_be_refused_with_its_name() {
 #[tokio::test]
 async fn a_worker_without_a_key_should_say_what_to_give() {
 	let arguments = ["openledger-worker", "serve", "--model", "model.gguf"];
-	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command;
+	let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command else {
+		panic!("serve was asked for")
+	};
 	let error = format!("{:#}", serve::start(*settings).await.unwrap_err());
 	assert!(
 		error.contains("--key") && error.contains("--offline"),

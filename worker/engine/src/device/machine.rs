@@ -15,7 +15,7 @@ use openledger_kernels::{
 use super::{
 	image,
 	loader::Loader,
-	model::{Bump, DeviceModel, Formats, Kind, Source, MAX_DEPTH, MAX_RANKS},
+	model::{Bump, DeviceModel, Formats, Kind, Sizes, Source, MAX_DEPTH, MAX_RANKS},
 	pool::{Frame, Pool},
 	residents::{resident, Leased, Never, Resident, Residents, State},
 	DeviceSettings, COMPUTE,
@@ -144,15 +144,16 @@ impl Machine {
 			ranks: MAX_RANKS,
 		};
 		let mut bump = Bump::new(arena.start, arena.bytes);
-		let max_context = settings.max_context;
 		let model = DeviceModel::new(
 			&device,
 			config,
 			source,
-			formats,
-			layout,
-			max_context,
-			most,
+			Sizes {
+				formats,
+				layout,
+				max_context: settings.max_context,
+				most,
+			},
 			&mut bump,
 		)?;
 		let (pool_start, left) = bump.rest();
@@ -300,14 +301,12 @@ impl Machine {
 					}
 				}
 				Err(never) => {
-					error = Some(EngineError::Backend(match never {
-						Never::TooLarge { bytes, room } => format!(
-							"the adapter needs {bytes} bytes of the device's memory, KV leaves {room} for adapters: lower --kv-budget"
-						),
-						Never::Scattered { bytes } => format!(
-							"the adapter needs {bytes} bytes of the device's memory, which are free but too scattered: lower --kv-budget"
-						),
-					}));
+					let (bytes, room) = match never {
+						Never::TooLarge { bytes, room } => (bytes, room),
+						// Its bytes are free, but too scattered.
+						Never::Scattered { bytes } => (bytes, 0),
+					};
+					error = Some(AdapterError::NoDeviceRoom { bytes, room }.into());
 					break;
 				}
 			}

@@ -670,6 +670,21 @@ impl Backend for DeviceBackend {
 		self.epoch
 	}
 
+	fn step_likeliest(
+		&mut self,
+		batch: &[BatchItem],
+		tokens: &mut Vec<u32>,
+	) -> Option<Result<(), EngineError>> {
+		let likeliest = Draw {
+			temperature: 0.0,
+			top_p: 1.0,
+			random: 0.0,
+			top_k: 0,
+		};
+		let draws = vec![likeliest; batch.iter().filter(|item| item.logits).count()];
+		Some(self.step_drawn(batch, &draws, tokens))
+	}
+
 	fn step(&mut self, batch: &[BatchItem], logits: &mut Vec<f32>) -> Result<(), EngineError> {
 		logits.clear();
 		let done = self.forward(batch, Output::Logits(logits));

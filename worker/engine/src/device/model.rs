@@ -39,6 +39,16 @@ pub(crate) struct Formats {
 	pub library: bool,
 }
 
+/// What a model's buffers are made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+	pub formats: Formats,
+	pub layout: KvLayout,
+	pub max_context: usize,
+	/// The most a step can have.
+	pub most: Capacity,
+}
+
 /// Gives out an arena from its beginning.
 pub(crate) struct Bump {
 	start: Ptr,
@@ -324,12 +334,15 @@ impl DeviceModel {
 		device: &Arc<dyn Device>,
 		config: &ModelConfig,
 		source: &Source<'_>,
-		formats: Formats,
-		layout: KvLayout,
-		max_context: usize,
-		most: Capacity,
+		sizes: Sizes,
 		bump: &mut Bump,
 	) -> Result<Self, EngineError> {
+		let Sizes {
+			formats,
+			layout,
+			max_context,
+			most,
+		} = sizes;
 		let before = bump.at;
 		let (hidden, ff) = (config.hidden_size, config.intermediate_size);
 		let (q, kv) = (config.q_width(), config.kv_width());
