@@ -746,22 +746,18 @@ fn a_cold_adapter_should_hold_up_nobody_but_who_needs_it() {
 	world.ask(LONG, Some(warm)).unwrap();
 	let base = world.ask("other words", None).unwrap();
 	// The host forgets the cold one, so the device does too.
-	world.engine.unload(&cold).unwrap();
+	until("nobody uses it", || world.engine.unload(&cold).is_ok());
 	world.control.holds.store(true, Ordering::SeqCst);
 	let waits = world.submit(LONG, Some(cold), 12);
 	for _ in 0..3 {
 		assert_eq!(world.ask("other words", None).unwrap(), base);
 		world.ask(LONG, Some(warm)).unwrap();
 	}
-	assert_eq!(
-		world.engine.stats().running,
-		1,
-		"it has begun, but computes nothing"
-	);
+	until("only it is left", || world.engine.stats().running == 1);
 	world.control.holds.store(false, Ordering::SeqCst);
 	assert_eq!(waits.wait().unwrap().ids, expected);
 	// Whoever leaves while its adapter is on the way costs nothing.
-	world.engine.unload(&cold).unwrap();
+	until("nobody uses it", || world.engine.unload(&cold).is_ok());
 	world.control.holds.store(true, Ordering::SeqCst);
 	drop(world.submit(LONG, Some(cold), 12));
 	until("the sequence left", || world.engine.stats().running == 0);
@@ -822,7 +818,7 @@ fn a_lost_device_should_be_opened_anew_and_nothing_of_it_be_used_again() {
 	let key = world.import(1, 3);
 	let expected = world.ask(LONG, None).unwrap();
 	let adapted = world.ask(LONG, Some(key)).unwrap();
-	assert!(world.engine.stats().kv_cached > 0);
+	until("the prefix is kept", || world.engine.stats().kv_cached > 0);
 	world.control.dies.store(true, Ordering::SeqCst);
 	for (round, call) in [0, 3, 11, 40].into_iter().enumerate() {
 		let streams = [
@@ -834,11 +830,9 @@ fn a_lost_device_should_be_opened_anew_and_nothing_of_it_be_used_again() {
 			let error = stream.wait().unwrap_err();
 			assert_eq!(error.code(), "backend", "{error}");
 		}
-		assert_eq!(
-			world.engine.stats().kv_cached,
-			0,
-			"cached prefixes are gone with it"
-		);
+		until("cached prefixes are gone with it", || {
+			world.engine.stats().kv_cached == 0
+		});
 		let again = world.submit(LONG, None, 12).wait().unwrap();
 		assert_eq!((&again.ids, again.cached_tokens), (&expected, 0));
 		assert_eq!(world.ask(LONG, Some(key)).unwrap(), adapted);

@@ -317,24 +317,29 @@ impl DeviceBackend {
 		let compute = machine.device.synchronize(Stream::Compute);
 		let load = machine.device.synchronize(Stream::Load);
 		if let Err(error) = compute.and(load) {
-			tracing::error!(%error, "the device is lost");
-			self.machine = None;
-			self.epoch += 1;
-			// The first try is not kept waiting.
-			self.tried = Instant::now()
-				.checked_sub(REOPEN)
-				.unwrap_or_else(Instant::now);
-			self.kept.clear();
-			self.starved = None;
-			for sequence in self.sequences.values_mut() {
-				sequence.pages.clear();
-				sequence.leases.clear();
-				sequence.fault = Some(lost());
-			}
+			self.lose(&error);
 			return;
 		}
 		// What was captured may be what failed.
 		machine.forget_programs();
+	}
+
+	/// Gives the device up, and everything on it.
+	fn lose(&mut self, error: &DeviceError) {
+		tracing::error!(%error, "the device is lost");
+		self.machine = None;
+		self.epoch += 1;
+		// The first try is not kept waiting.
+		self.tried = Instant::now()
+			.checked_sub(REOPEN)
+			.unwrap_or_else(Instant::now);
+		self.kept.clear();
+		self.starved = None;
+		for sequence in self.sequences.values_mut() {
+			sequence.pages.clear();
+			sequence.leases.clear();
+			sequence.fault = Some(lost());
+		}
 	}
 
 	fn checked<T>(&mut self, result: Result<T, EngineError>) -> Result<T, EngineError> {
@@ -357,6 +362,11 @@ impl DeviceBackend {
 			};
 			failed = true;
 			tracing::error!(%error, "an adapter could not be brought to the device");
+			// Some of its copies may be under way yet, and its place is about to be another's.
+			if let Err(error) = machine.device.synchronize(Stream::Load) {
+				self.lose(&error);
+				return;
+			}
 			machine.residents.failed(&mut machine.pool, ended.key);
 			for sequence in self.sequences.values_mut() {
 				if sequence.leases.contains(&ended.key) {
