@@ -736,6 +736,21 @@ fn the_engine_should_answer_on_the_device_as_on_the_processor() {
 			assert_eq!(got.cached_tokens > 0, round > 0, "the prefix was kept");
 		}
 	}
+	// Where the device does not choose the token.
+	let request = || Request {
+		prompt: LONG.bytes().map(u32::from).collect(),
+		max_tokens: 12,
+		sampling: Sampling {
+			temperature: 0.9,
+			seed: Some(7),
+			logprobs: Some(1),
+			..Default::default()
+		},
+		..Default::default()
+	};
+	let [got, wanted] =
+		[&world.engine, &cpu].map(|engine| engine.submit(request()).unwrap().wait().unwrap().ids);
+	assert_eq!(got, wanted);
 }
 
 #[test]

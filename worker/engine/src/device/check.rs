@@ -75,7 +75,7 @@ pub fn speeds(device: &dyn Device, bytes: usize) -> Result<Speeds, DeviceError> 
 }
 
 /// A small Llama with the head width of large ones.
-fn shape() -> ModelConfig {
+pub(super) fn shape() -> ModelConfig {
 	ModelConfig {
 		architecture: "qwen3".into(),
 		hidden_size: 256,

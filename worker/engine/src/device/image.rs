@@ -244,3 +244,71 @@ fn write<T: Copy, const N: usize>(
 	}
 	Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+	use openledger_kernels::device::{Device, Twin};
+
+	use super::*;
+	use crate::{adapter::AdapterConfig, device::check};
+
+	#[test]
+	fn an_image_should_hold_every_tensor_and_the_table_lead_to_it() {
+		let config = check::shape();
+		let files =
+			check::random_adapter(&config, 1, 4, &["q_proj", "v_proj", "down_proj"]).unwrap();
+		let parsed = AdapterConfig::parse(&files.config).unwrap();
+		let adapter = LoraWeights::parse(&parsed, &files.weights, &config).unwrap();
+		let shape = Shape::new(&config, Element::Bf16);
+		let sizes = sizes(&shape, &adapter);
+		// The table; for each of two layers A of q and v, two Bs, and A and B of down.
+		assert_eq!(sizes.len(), 1 + 2 * 5);
+		assert_eq!(shape.ranks(&adapter), 8);
+		let memory = Twin::new(1 << 10)
+			.unwrap()
+			.pinned(Image::bytes(&shape, &adapter))
+			.unwrap();
+		let image = Image::new(&shape, &adapter, memory).unwrap();
+		// All but the last lie next to each other on the device.
+		let mut at = 1 << 20;
+		let mut addresses = Vec::new();
+		for (i, size) in sizes.iter().enumerate() {
+			at += if i + 1 == sizes.len() { 4096 } else { 0 };
+			addresses.push(Ptr(at));
+			at += padded(*size) as u64;
+		}
+		let copies = image.copies(&addresses);
+		assert_eq!(copies.len(), 2);
+		assert_eq!(
+			copies.iter().map(|c| c.bytes).sum::<usize>(),
+			image.memory().len()
+		);
+		assert_eq!(copies[1].to, addresses[sizes.len() - 1]);
+
+		image.place(&shape, &adapter, &addresses).unwrap();
+		let read = |at: usize, len: usize| {
+			let mut bytes = vec![0; len];
+			image.memory().read(at, &mut bytes).unwrap();
+			bytes
+		};
+		let row = |layer, site| {
+			let row = row(config.layers, layer, site);
+			LoraEntry::read(&read(row * LoraEntry::BYTES, LoraEntry::BYTES))
+		};
+		let qkv = row(1, Site::Qkv);
+		assert_eq!((qkv.rank, qkv.scale), ([4, 0, 4], [1.0, 0.0, 1.0]));
+		assert_eq!(qkv.a, addresses[6]);
+		assert_eq!(qkv.b, [addresses[7], Ptr(0), addresses[8]]);
+		assert_eq!(row(1, Site::Down).b[0], addresses[10]);
+		assert_eq!(row(0, Site::Output), LoraEntry::default());
+		assert_eq!(row(0, Site::Head), LoraEntry::default());
+		// What lies where `Bᵀ` of v shall go is that.
+		let from: usize = sizes[..8].iter().map(|s| padded(*s)).sum();
+		let LoraStore::Bf16(wanted) = &adapter.site(1, Site::Qkv).slices[1].b else {
+			panic!("the file is bf16")
+		};
+		let bytes: Vec<u8> = wanted.iter().flat_map(|v| v.to_le_bytes()).collect();
+		assert_eq!(read(from, sizes[8]), bytes);
+	}
+}

@@ -81,6 +81,7 @@ impl Loader {
 			start,
 			budget,
 			images: HashMap::new(),
+			spare: Vec::new(),
 			bytes: 0,
 			clock: 0,
 			stats: LoadStats::default(),
@@ -219,6 +220,8 @@ struct Laid {
 	weights: Weak<LoraWeights>,
 	image: Image,
 	used: u64,
+	/// Recorded behind the last copy of it.
+	event: Event,
 }
 
 /// What the thread has.
@@ -228,6 +231,9 @@ struct Stage {
 	start: Ptr,
 	budget: usize,
 	images: HashMap<Resident, Laid>,
+	/// Memory of adapters that made room: taking and giving back pinned memory stops the device, so it is used again.
+	spare: Vec<Pinned>,
+	/// Bytes of both.
 	bytes: usize,
 	clock: u64,
 	stats: LoadStats,
@@ -236,9 +242,18 @@ struct Stage {
 impl Stage {
 	fn load(&mut self, job: &Job) -> Result<Pinned, DeviceError> {
 		self.clock += 1;
+		self.copy(job).inspect_err(|_| {
+			// Nothing says when the copies that were queued are over, so its memory is nobody else's.
+			if let Some(laid) = self.images.remove(&job.key) {
+				self.bytes -= laid.image.memory().len();
+			}
+		})
+	}
+
+	fn copy(&mut self, job: &Job) -> Result<Pinned, DeviceError> {
 		let image = match self.images.get_mut(&job.key) {
 			Some(laid) => {
-				laid.used = self.clock;
+				(laid.used, laid.event) = (self.clock, job.event);
 				self.stats.pinned_hits += 1;
 				laid.image.clone()
 			}
@@ -257,40 +272,60 @@ impl Stage {
 		Ok(image.memory().clone())
 	}
 
-	/// Makes room among the laid-out adapters: what the host dropped goes first, then the least recently used.
-	fn make_room(&mut self, needed: usize) {
-		while self.bytes + needed > self.budget {
-			let victim = self
-				.images
-				.iter()
-				.min_by_key(|(_, laid)| (laid.weights.strong_count() > 0, laid.used));
-			let Some(key) = victim.map(|(key, _)| *key) else {
-				return;
-			};
-			if let Some(laid) = self.images.remove(&key) {
-				self.bytes -= laid.image.memory().len();
+	/// Takes a laid-out adapter's memory that no copy reads: of what the host dropped first, then the least recently
+	/// used.
+	fn evict(&mut self) -> Option<Pinned> {
+		let idle = self
+			.images
+			.iter()
+			.filter(|(_, laid)| self.device.passed(laid.event).unwrap_or(false));
+		let victim = idle.min_by_key(|(_, laid)| (laid.weights.strong_count() > 0, laid.used));
+		let key = victim.map(|(key, _)| *key)?;
+		let laid = self.images.remove(&key)?;
+		Some(laid.image.memory().clone())
+	}
+
+	/// Memory for so many bytes, and whether it counts towards the budget.
+	fn memory(&mut self, needed: usize) -> Result<(Pinned, bool), DeviceError> {
+		loop {
+			let fits = |memory: &Pinned| (needed..=needed * 2).contains(&memory.len());
+			if let Some(at) = self.spare.iter().position(fits) {
+				return Ok((self.spare.swap_remove(at), true));
+			}
+			if self.bytes + needed <= self.budget {
+				let memory = self.device.pinned(needed)?;
+				self.bytes += needed;
+				return Ok((memory, true));
+			}
+			if let Some(memory) = self.spare.pop() {
+				self.bytes -= memory.len();
+			} else if let Some(memory) = self.evict() {
+				self.spare.push(memory);
+			} else {
+				return Ok((self.device.pinned(needed)?, false));
 			}
 		}
 	}
 
 	fn lay_out(&mut self, job: &Job) -> Result<Image, DeviceError> {
 		let needed = Image::bytes(&self.shape, &job.adapter);
-		self.make_room(needed);
-		let memory = match self.device.pinned(needed) {
-			Err(DeviceError::Memory { .. }) if !self.images.is_empty() => {
+		let (memory, counts) = match self.memory(needed) {
+			Err(DeviceError::Memory { .. }) if self.bytes > 0 => {
+				// The host has less than the budget says.
 				self.images.clear();
+				self.spare.clear();
 				self.bytes = 0;
-				self.device.pinned(needed)?
+				self.memory(needed)?
 			}
 			memory => memory?,
 		};
 		let image = Image::new(&self.shape, &job.adapter, memory)?;
-		if self.bytes + needed <= self.budget {
-			self.bytes += needed;
+		if counts {
 			let laid = Laid {
 				weights: Arc::downgrade(&job.adapter),
 				image: image.clone(),
 				used: self.clock,
+				event: job.event,
 			};
 			self.images.insert(job.key, laid);
 		}
