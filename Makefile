@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy bench-serve compare-peft weights fuzz dev-chain net metadata clean
+.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy bench-serve kernels compare-peft weights fuzz dev-chain net metadata clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ compare-peft: model ## Compare texts and logits of five trained adapters with PE
 
 bench-serve: setup ## Compare serving with its peers, and soak it; ARGS="--rows ROW…", see docs/serving.md
 	@bench/serve/run.sh $(ARGS)
+
+kernels: ## Compile the GPU kernels without a GPU; prints registers, shared memory, spills
+	@scripts/kernels.sh
 
 weights: setup ## Measure what calls weigh; ARGS="PALLET…", --quick or --check
 	@scripts/weights.sh $(ARGS)

@@ -21,12 +21,15 @@
 //! - **Errors, no panics.** Bad shapes and addresses outside the arena are refused before anything is launched.
 //!   What a table says is checked when the plan makes it; [`Twin`] checks it again at every access.
 
+pub mod conformance;
+mod cuda;
 mod error;
 mod op;
 pub mod plan;
 pub mod tables;
 mod twin;
 
+pub use cuda::Cuda;
 pub use error::DeviceError;
 pub use op::{
 	Append, Attention, Convert, Copy, Count, Element, Embed, Gemm, HeadNorms, Lora, LoraColumns,

@@ -4,8 +4,7 @@
 
 use super::{
 	tables::{
-		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, MAX_SLICES,
-		TILE_PAIRS,
+		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, MAX_SLICES, TILE_PAIRS,
 	},
 	Arena, DeviceError, Ptr,
 };
