@@ -34,11 +34,14 @@ DEVICE float rank_scale(const LoraEntry &site, u32 slices, u32 j) {
 }
 
 // --- shrink -----------------------------------------------------------------------------------------------------------
-// inner[row, j] = x[row] · a[j] · scale · factor. Grid: (chunks, ranks / 16); a block of 8 warps, one for each of eight
-// spans of k, added in order. All slices' ranks lie one below the other, so tiles run across them.
+// inner[row, j] = x[row] · a[j] · scale · factor. Grid: (chunks, ranks / 16); a block of 16 warps, one for each of 16
+// spans of k, added in order: for one chunk alone the time is that of a few loads one after the other, so spans are
+// short. All slices' ranks lie one below the other, so tiles run across them.
 
-KERNEL(256, 2) lora_shrink_bf16(const LoraArgs a) {
-	__shared__ float sums[8][16][17];
+const u32 SHRINK_SPANS = 16;
+
+KERNEL(512, 1) lora_shrink_bf16(const LoraArgs a) {
+	__shared__ float sums[SHRINK_SPANS][16][17];
 	if (blockIdx.x >= number(a.count)) {
 		return;
 	}
@@ -51,12 +54,12 @@ KERNEL(256, 2) lora_shrink_bf16(const LoraArgs a) {
 	}
 	u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 	u32 blocks = (a.k + 63) / 64;
-	u32 end = span_start(blocks, 8, warp + 1);
+	u32 end = span_start(blocks, SHRINK_SPANS, warp + 1);
 	const bf16 *w = (const bf16 *)site.a;
 	const bf16 *x = (const bf16 *)a.x + (u64)chunk.row * a.k;
 	float acc[2][4] = {};
 #pragma unroll 2
-	for (u32 b = span_start(blocks, 8, warp); b < end; b++) {
+	for (u32 b = span_start(blocks, SHRINK_SPANS, warp); b < end; b++) {
 		uint4 upper[2], lower[2], in[2][2];
 #pragma unroll
 		for (int s = 0; s < 2; s++) {
@@ -89,7 +92,7 @@ KERNEL(256, 2) lora_shrink_bf16(const LoraArgs a) {
 		return;
 	}
 	float sum = 0.0f;
-	for (int s = 0; s < 8; s++) {
+	for (u32 s = 0; s < SHRINK_SPANS; s++) {
 		sum += sums[s][j][row];
 	}
 	sum *= rank_scale(site, a.slices, j0 + j) * chunk.factor;

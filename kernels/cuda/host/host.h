@@ -105,20 +105,19 @@ inline void mma(float (&d)[4], unsigned a0, unsigned a1, unsigned a2, unsigned a
 	} own = {{a0, a1, a2, a3}, {b0, b1}};
 	const Lane *all = (const Lane *)host_exchange(&own, sizeof(own));
 	auto half = [](unsigned word, int upper) { return host_cast<float>((upper ? word >> 16 : word & 0xffff) << 16); };
-	auto a = [&](int row, int k) {
-		int lane = row % 8 * 4 + k % 8 / 2;
-		return half(all[lane].a[row / 8 + k / 8 * 2], k % 2);
-	};
-	auto b = [&](int k, int column) {
-		int lane = column * 4 + k % 8 / 2;
-		return half(all[lane].b[k / 8], k % 2);
-	};
+	// Rows lane / 4 and lane / 4 + 8 of a, columns 2 (lane % 4) and the next of b.
 	int lane = threadIdx.x % 32;
+	double a[2][16], b[2][16];
+	for (int k = 0; k < 16; k++) {
+		for (int i = 0; i < 2; i++) {
+			a[i][k] = half(all[lane / 4 * 4 + k % 8 / 2].a[i + k / 8 * 2], k % 2);
+			b[i][k] = half(all[(lane % 4 * 2 + i) * 4 + k % 8 / 2].b[k / 8], k % 2);
+		}
+	}
 	for (int i = 0; i < 4; i++) {
-		int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
 		double sum = d[i];
 		for (int k = 0; k < 16; k++) {
-			sum += (double)a(row, k) * (double)b(k, column);
+			sum += a[i / 2][k] * b[i % 2][k];
 		}
 		d[i] = (float)sum;
 	}

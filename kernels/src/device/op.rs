@@ -6,7 +6,7 @@ use super::{
 	tables::{
 		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, MAX_SLICES, TILE_PAIRS,
 	},
-	Arena, DeviceError, Ptr,
+	Arena, DeviceError, Ptr, Stream,
 };
 use crate::KvLayout;
 
@@ -489,16 +489,20 @@ impl Op {
 		}
 	}
 
-	/// Checks what can be known without the tables: shapes, alignment, and that every operand lies in the arena at
-	/// its largest.
+	/// Checks what can be known without the tables: shapes, alignment, that every operand lies in the arena at its
+	/// largest, and that products stay on the compute stream, because they share a workspace.
 	///
 	/// # Errors
 	/// [`DeviceError::Shape`], [`DeviceError::Outside`].
-	pub fn check(&self, arena: Arena) -> Result<(), DeviceError> {
+	pub fn check(&self, arena: Arena, stream: Stream) -> Result<(), DeviceError> {
 		let c = Checker {
 			op: self.name(),
 			arena,
 		};
+		c.shape(
+			stream == Stream::Compute || !matches!(self, Self::Gemm(_)),
+			|| "products run on the compute stream".into(),
+		)?;
 		match self {
 			Self::Embed(op) => {
 				c.weights(&op.table)?;

@@ -105,6 +105,7 @@ macro_rules! entry {
 
 		impl $name {
 			/// The structure as C has it.
+			#[cfg(test)]
 			pub(crate) fn declaration() -> String {
 				let mut text = format!("struct {} {{\n", stringify!($name));
 				$(

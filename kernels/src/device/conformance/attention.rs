@@ -269,6 +269,7 @@ pub(super) fn attention(b: &mut Bench<'_>, extent: Extent) -> Result<(), Why> {
 pub(super) fn determinism(b: &mut Bench<'_>, extent: Extent) -> Result<(), Why> {
 	for heads in shapes(extent) {
 		b.clear();
+		// Beyond two splits of a context.
 		let len = 300;
 		let sequence = heads.sequence(b, len)?;
 		let other = heads.sequence(b, 150)?;
@@ -303,12 +304,15 @@ pub(super) fn determinism(b: &mut Bench<'_>, extent: Extent) -> Result<(), Why> 
 			..beside
 		};
 		for position in [0, 15, 16, 127, 128, 200, 299] {
+			if position < begin {
+				continue;
+			}
 			let own = item(position, position + 1);
 			let q = rows(position, position + 1);
 			let alone = heads.run(b, &[own], q, 0)?;
 			let company = [&strange[..heads.width()], q, &strange].concat();
 			let among = heads.run(b, &[beside, own, prompt], &company, 2)?;
-			let want = &whole[position * out..(position + 1) * out];
+			let want = result(position, position + 1);
 			b.same("attention of a row alone", &alone, want)?;
 			b.same(
 				"attention of a row among others",

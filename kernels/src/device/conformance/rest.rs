@@ -343,6 +343,18 @@ fn product(
 		let alone = b.read(out, op.y, n)?;
 		b.same(&what, &alone, &got[row * n..][..n])?;
 	}
+	if b.device.info().library && format == WeightFormat::Bf16 {
+		let op = Gemm {
+			y: b.output(out, most * n)?,
+			library: true,
+			..op
+		};
+		b.launch(op)?;
+		let got = b.read(out, op.y, rows * n)?;
+		b.close(&format!("{what}, by the library"), &got, &want, |i| {
+			epsilon(out) * want[i].abs() + 4e-6 * size[i] + 1e-30
+		})?;
+	}
 	b.guards(&what)
 }
 
@@ -533,24 +545,29 @@ fn possible(logits: &[f32], how: SampleRow, slack: f64) -> Vec<bool> {
 	let best = logits[order[0]];
 	let mass = |token: usize| f64::from((logits[token] - best) / how.temperature).exp();
 	let total: f64 = order.iter().map(|t| mass(*t)).sum();
-	let mut kept = Vec::new();
-	let mut sum = 0.0;
-	for token in order {
-		kept.push(token);
-		sum += mass(token);
-		if how.top_p < 1.0 && sum >= f64::from(how.top_p) * total * (1.0 + slack) {
-			break;
-		}
-	}
-	kept.sort_unstable();
-	let aim = f64::from(how.random) * sum;
+	let wanted = f64::from(how.top_p) * total;
 	let mut may = vec![false; logits.len()];
-	let mut passed = 0.0;
-	for token in kept {
-		let before = passed;
-		passed += mass(token);
+	let mut sum = 0.0;
+	for (kept, token) in order.iter().enumerate() {
+		let before = sum;
+		sum += mass(*token);
+		let last = kept + 1 == order.len();
+		// Whether the set may end here.
+		let enough = sum >= wanted * (1.0 - slack);
+		let needed = kept == 0 || before < wanted * (1.0 + slack);
+		if (how.top_p >= 1.0 && !last) || (how.top_p < 1.0 && !(enough && needed)) {
+			continue;
+		}
+		let mut kept = order[..=kept].to_vec();
+		kept.sort_unstable();
+		let aim = f64::from(how.random) * sum;
 		let room = slack * sum;
-		may[token] = before - room <= aim && aim <= passed + room;
+		let mut passed = 0.0;
+		for token in kept {
+			let before = passed;
+			passed += mass(token);
+			may[token] |= before - room <= aim && aim <= passed + room;
+		}
 	}
 	may
 }
@@ -646,6 +663,10 @@ pub(super) fn refusals(b: &mut Bench<'_>, _: Extent) -> Result<(), Why> {
 			Err(DeviceError::Shape { .. }) => {}
 			other => return wrong(format!("{what} gave {other:?}")),
 		}
+	}
+	match b.device.launch(Stream::Load, &good.into()) {
+		Err(DeviceError::Shape { .. }) => {}
+		other => return wrong(format!("a product on the load stream gave {other:?}")),
 	}
 	let arena = b.device.arena();
 	let mut outside = good;

@@ -3,10 +3,7 @@
 //! A kernel has one parameter, a structure of plain numbers without gaps, so that nothing can be passed in the wrong
 //! order: the structures are declared once, here, and a test compares the header with them.
 
-use crate::device::tables::{
-	entry, DecodeRow, DecodeWork, Entry, LoraChunk, LoraEntry, PrefillTile, SampleRow, MAX_SLICES,
-	SPLIT_POSITIONS, TILE_PAIRS,
-};
+use crate::device::tables::{entry, Entry, MAX_SLICES};
 
 entry! {
 	/// `embed_*`.
@@ -225,7 +222,12 @@ entry! {
 }
 
 /// The text of `cuda/tables.cuh`.
+#[cfg(test)]
 pub(crate) fn header() -> String {
+	use crate::device::tables::{
+		DecodeRow, DecodeWork, LoraChunk, LoraEntry, PrefillTile, SampleRow, SPLIT_POSITIONS,
+		TILE_PAIRS,
+	};
 	let mut text = String::from(
 		"// Tables and arguments as the host writes them. Written by `UPDATE_TABLES=1 cargo test -p openledger-kernels \
 		 tables_of_the_kernels`\n// from src/device/tables.rs and src/device/cuda/args.rs; not to be edited.\n#pragma once\n\
@@ -255,16 +257,10 @@ pub(crate) fn header() -> String {
 	text
 }
 
-/// An argument's bytes as a kernel reads them.
-pub(crate) fn bytes<T: Entry>(args: T) -> Vec<u8> {
-	let mut out = vec![0; T::BYTES];
-	args.write(&mut out);
-	out
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::device::tables::{LoraChunk, LoraEntry};
 
 	#[test]
 	fn tables_of_the_kernels_should_be_those_the_host_writes() {
@@ -287,8 +283,8 @@ mod tests {
 			eps: 1.0,
 			..Default::default()
 		};
-		let bytes = bytes(args);
-		assert_eq!(bytes.len(), RopeArgs::BYTES);
+		let mut bytes = vec![0; RopeArgs::BYTES];
+		args.write(&mut bytes);
 		assert_eq!(RopeArgs::read(&bytes), args);
 		for size in [
 			EmbedArgs::BYTES,

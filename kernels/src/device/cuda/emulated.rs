@@ -45,8 +45,14 @@ fn compile() -> PathBuf {
 	std::fs::write(out.join("registry.h"), registry).expect("the temporary folder can be written");
 	let library = out.join("kernels.so");
 	let compiled = Command::new("g++")
-		.args(["-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-Werror"])
-		.arg("-Wno-unknown-pragmas")
+		.args(["-std=c++17", "-O2", "-march=native", "-ffp-contract=off"])
+		.args([
+			"-fPIC",
+			"-shared",
+			"-Wall",
+			"-Werror",
+			"-Wno-unknown-pragmas",
+		])
 		.arg("-I")
 		.arg(&out)
 		.arg(sources.join("host.cpp"))

@@ -243,14 +243,14 @@ fn lora(op: &Lora, out: &mut impl FnMut(Work)) {
 	if op.count.most == 0 || op.slice_count == 0 {
 		return;
 	}
-	let (shrink, expand) = match (op.element, op.out) {
-		(Element::F32, _) => ("lora_shrink_f32", "lora_expand_f32"),
-		(Element::Bf16, Element::Bf16) => ("lora_shrink_bf16", "lora_expand_bf16"),
-		(Element::Bf16, Element::F32) => ("lora_shrink_bf16", "lora_expand_bf16_f32"),
+	let (shrink, threads, expand) = match (op.element, op.out) {
+		(Element::F32, _) => ("lora_shrink_f32", 256, "lora_expand_f32"),
+		(Element::Bf16, Element::Bf16) => ("lora_shrink_bf16", 512, "lora_expand_bf16"),
+		(Element::Bf16, Element::F32) => ("lora_shrink_bf16", 512, "lora_expand_bf16_f32"),
 	};
 	if op.ranks > 0 {
 		let grid = [op.count.most, op.ranks.div_ceil(16), 1];
-		out(Work::Kernel(Launch::new(shrink, grid, 256, args)));
+		out(Work::Kernel(Launch::new(shrink, grid, threads, args)));
 	}
 	let tiles = op.slices[..op.slice_count]
 		.iter()
@@ -463,6 +463,25 @@ mod tests {
 		workspace_bytes: 64 << 20,
 	};
 
+	/// Threads that the sources say a kernel's blocks have.
+	fn threads(kernel: &str) -> u32 {
+		let mut name = format!(") {kernel}(");
+		if let Some((_, of)) = kernel.split_once("gemm_rows") {
+			let rows = of.split('_').next().unwrap_or("");
+			name = format!(") gemm_rows{rows}_##name(");
+		}
+		let found = SOURCES
+			.iter()
+			.flat_map(|(_, source)| source.lines())
+			.find(|line| line.contains("KERNEL(") && line.contains(&name));
+		let number = found
+			.and_then(|line| line.split("KERNEL(").nth(1))
+			.and_then(|rest| rest.split(',').next());
+		number
+			.and_then(|number| number.parse().ok())
+			.unwrap_or_else(|| panic!("{kernel} is not in the sources"))
+	}
+
 	fn launches(op: impl Into<Op>) -> Vec<Launch> {
 		let mut all = Vec::new();
 		lower(&CONFIG, &op.into(), |work| match work {
@@ -471,6 +490,7 @@ mod tests {
 		});
 		for launch in &all {
 			assert!(KERNELS.contains(&launch.kernel), "{}", launch.kernel);
+			assert_eq!(launch.threads, threads(launch.kernel), "{}", launch.kernel);
 			assert!(launch.grid[1] <= 65_535 && launch.grid[2] <= 65_535);
 			assert!(launch.shared as usize <= TILE_SHARED);
 		}
@@ -550,6 +570,105 @@ mod tests {
 		assert!(source.contains("STAGES = 4, TILE_N = 128, TILE_ROWS = 64"));
 		let source = include_str!("../../../cuda/lora.cu");
 		assert_eq!(source.matches("find_tile(a, site, 512,").count(), 2);
+	}
+
+	#[test]
+	fn row_wise_operations_should_have_a_block_for_every_row() {
+		let rows = Count {
+			at: Ptr(16),
+			most: 33,
+		};
+		let layout = crate::KvLayout {
+			layers: 1,
+			kv_heads: 2,
+			head_dim: 64,
+			page_tokens: 16,
+		};
+		let at = Ptr(32);
+		for element in [Element::F32, Element::Bf16] {
+			let ops: [Op; 4] = [
+				crate::device::RmsNorm {
+					element,
+					x: at,
+					add: None,
+					weight: at,
+					eps: 1e-5,
+					width: 4096,
+					gather: None,
+					rows,
+					out: at,
+				}
+				.into(),
+				crate::device::Rope {
+					element,
+					qkv: at,
+					rows,
+					heads: 8,
+					kv_heads: 2,
+					head_dim: 64,
+					bias: None,
+					norms: None,
+					table: None,
+					table_len: 0,
+					positions: at,
+					append: crate::device::Append {
+						pages: at,
+						layout,
+						layer: 0,
+					},
+				}
+				.into(),
+				crate::device::SiluMul {
+					element,
+					gate_up: at,
+					rows,
+					width: 1000,
+					out: at,
+				}
+				.into(),
+				crate::device::Sample {
+					logits: at,
+					vocabulary: 1000,
+					rows,
+					how: at,
+					tokens: at,
+				}
+				.into(),
+			];
+			for (op, grid) in ops
+				.into_iter()
+				.zip([[33, 1, 1], [33, 1, 1], [4, 33, 1], [33, 1, 1]])
+			{
+				let all = launches(op);
+				assert_eq!((all.len(), all[0].grid), (1, grid));
+			}
+			for head_dim in [48, 64, 128] {
+				let all = launches(Attention {
+					element,
+					qkv: at,
+					out: at,
+					rows: 40,
+					heads: 8,
+					layout: crate::KvLayout { head_dim, ..layout },
+					layer: 0,
+					work: at,
+					works: Count { most: 50, ..rows },
+					merge: at,
+					merges: rows,
+					tile: at,
+					tiles: Count { most: 0, ..rows },
+					positions: 4096,
+					partial: at,
+					partials: 200,
+				});
+				let across = match (element, head_dim) {
+					(Element::Bf16, 64 | 128) => 2,
+					_ => 8,
+				};
+				let grids: Vec<[u32; 3]> = all.iter().map(|l| l.grid).collect();
+				assert_eq!(grids, [[50, across, 1], [33, 8, 1]]);
+			}
+		}
 	}
 
 	#[test]

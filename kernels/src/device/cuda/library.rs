@@ -113,7 +113,7 @@ impl Library {
 		)?;
 		use sys::cublasLtMatmulPreferenceAttributes_t as Attribute;
 		let bytes = self.bytes as u64;
-		let mut set = |attribute, value: *const c_void, size| {
+		let set = |attribute, value: *const c_void, size| {
 			// SAFETY: the preference was just made; the attribute is a number of this size.
 			call("cublasLtMatmulPreferenceSetAttribute", unsafe {
 				result::set_matmul_pref_attribute(plan.preference, attribute, value, size)

@@ -419,7 +419,7 @@ impl Device for Cuda {
 	}
 
 	fn launch(&self, stream: Stream, op: &Op) -> Result<(), DeviceError> {
-		let checked = op.check(self.arena);
+		let checked = op.check(self.arena, stream);
 		self.context.bind()?;
 		let mut state = self.state();
 		let queued = checked.and_then(|()| self.queue(&mut state, stream, op));

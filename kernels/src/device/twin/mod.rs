@@ -352,7 +352,7 @@ impl Device for Twin {
 	}
 
 	fn launch(&self, stream: Stream, op: &Op) -> Result<(), DeviceError> {
-		let checked = op.check(self.arena);
+		let checked = op.check(self.arena, stream);
 		let mut state = self.state();
 		state.healthy()?;
 		if let Some((captured, ops, whole)) = &mut state.capture {
