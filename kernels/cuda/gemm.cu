@@ -231,6 +231,7 @@ template <class W, class T> DEVICE void gemm_tile(const GemmArgs &a) {
 	float acc[2][4][4] = {};
 	float total[2][4][4] = {};
 	u32 span = blockIdx.z * own;
+	u32 border = span_start(blocks, spans, span + 1);
 
 	// What a span's end does: adds it to the total, or writes it out.
 	auto close = [&]() {
@@ -254,6 +255,7 @@ template <class W, class T> DEVICE void gemm_tile(const GemmArgs &a) {
 			}
 		}
 		span++;
+		border = span_start(blocks, spans, span + 1);
 	};
 
 #pragma unroll
@@ -271,7 +273,7 @@ template <class W, class T> DEVICE void gemm_tile(const GemmArgs &a) {
 			fill_stage(&stages[(next - first) % STAGES], a, rows, n0, row0, next * 64);
 		}
 		fetch_commit();
-		while (b >= span_start(blocks, spans, span + 1)) {
+		while (b >= border) {
 			close();
 		}
 		const Stage<W> *stage = &stages[(b - first) % STAGES];

@@ -193,7 +193,9 @@ extern "C" int run_kernel(const char *name, const unsigned *grid, unsigned threa
 				}
 				for (unsigned left = threads; left > 0;) {
 					bool moved = false;
-					for (unsigned i = 0; i < threads; i++) {
+					for (unsigned turn = 0; turn < threads; turn++) {
+						// Every other block from its last thread, so that nobody may count on an order.
+						unsigned i = (x + y + z) % 2 ? threads - 1 - turn : turn;
 						Fiber &fiber = fibers[i];
 						if (fiber.done || (fiber.waits && *fiber.waits == fiber.until)) {
 							continue;

@@ -240,7 +240,8 @@ pub trait Device: Send + Sync {
 	/// [`DeviceError::Outside`], [`DeviceError::Capture`], [`DeviceError::Driver`].
 	fn fill(&self, stream: Stream, to: Ptr, value: u8, bytes: usize) -> Result<(), DeviceError>;
 
-	/// Queues an operation, or adds it to the graph that is being captured on the stream.
+	/// Queues an operation, or adds it to the graph that is being captured on the stream. Products run on the compute
+	/// stream only.
 	///
 	/// # Errors
 	/// [`DeviceError::Shape`] for shapes the operation cannot do, [`DeviceError::Outside`] for operands that do not

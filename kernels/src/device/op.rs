@@ -489,20 +489,27 @@ impl Op {
 		}
 	}
 
-	/// Checks what can be known without the tables: shapes, alignment, that every operand lies in the arena at its
-	/// largest, and that products stay on the compute stream, because they share a workspace.
+	/// Products share a workspace, so they stay on one stream.
+	pub(crate) fn check_stream(&self, stream: Stream) -> Result<(), DeviceError> {
+		match (self, stream) {
+			(Self::Gemm(_), Stream::Load) => Err(DeviceError::shape(
+				self.name(),
+				"products run on the compute stream",
+			)),
+			_ => Ok(()),
+		}
+	}
+
+	/// Checks what can be known without the tables: shapes, alignment, and that every operand lies in the arena at
+	/// its largest.
 	///
 	/// # Errors
 	/// [`DeviceError::Shape`], [`DeviceError::Outside`].
-	pub fn check(&self, arena: Arena, stream: Stream) -> Result<(), DeviceError> {
+	pub fn check(&self, arena: Arena) -> Result<(), DeviceError> {
 		let c = Checker {
 			op: self.name(),
 			arena,
 		};
-		c.shape(
-			stream == Stream::Compute || !matches!(self, Self::Gemm(_)),
-			|| "products run on the compute stream".into(),
-		)?;
 		match self {
 			Self::Embed(op) => {
 				c.weights(&op.table)?;

@@ -206,6 +206,22 @@ impl Cuda {
 		Ok(device)
 	}
 
+	/// [`Cuda::open`] with all memory that is free but `spare` bytes, which the driver and others may need.
+	///
+	/// # Errors
+	/// As for [`Cuda::open`].
+	pub fn open_most(ordinal: usize, spare: usize) -> Result<Self, DeviceError> {
+		let free = Self::probe(ordinal)?.free_bytes;
+		let bytes = free.saturating_sub(spare.saturating_add(WORKSPACE)) / ALIGN * ALIGN;
+		match bytes {
+			0 => Err(DeviceError::Memory {
+				wanted: spare.saturating_add(WORKSPACE),
+				free,
+			}),
+			bytes => Self::open(ordinal, bytes),
+		}
+	}
+
 	fn state(&self) -> MutexGuard<'_, State> {
 		// Every change of the state is whole before anything can panic.
 		self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -419,7 +435,7 @@ impl Device for Cuda {
 	}
 
 	fn launch(&self, stream: Stream, op: &Op) -> Result<(), DeviceError> {
-		let checked = op.check(self.arena, stream);
+		let checked = op.check_stream(stream).and_then(|()| op.check(self.arena));
 		self.context.bind()?;
 		let mut state = self.state();
 		let queued = checked.and_then(|()| self.queue(&mut state, stream, op));

@@ -352,7 +352,7 @@ impl Device for Twin {
 	}
 
 	fn launch(&self, stream: Stream, op: &Op) -> Result<(), DeviceError> {
-		let checked = op.check(self.arena, stream);
+		let checked = op.check_stream(stream).and_then(|()| op.check(self.arena));
 		let mut state = self.state();
 		state.healthy()?;
 		if let Some((captured, ops, whole)) = &mut state.capture {
