@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 .DEFAULT_GOAL := help
-.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy bench-serve bench-gpu compare-peft weights fuzz dev-chain net metadata clean
+.PHONY: help setup model build demo test lint check-state check-try-runtime bench bench-economy bench-serve bench-gpu kernels compare-peft weights fuzz dev-chain net metadata clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-serve: setup ## Compare serving with its peers, and soak it; ARGS="--rows 
 
 bench-gpu: ## Measure adapters on a GPU; ARGS="pack", "conformance decode …", "report" or --twin, see bench/gpu
 	@bench/gpu/run.sh $(ARGS)
+
+kernels: ## Compile the GPU kernels without a GPU; prints registers, shared memory, spills
+	@scripts/kernels.sh
 
 weights: setup ## Measure what calls weigh; ARGS="PALLET…", --quick or --check
 	@scripts/weights.sh $(ARGS)

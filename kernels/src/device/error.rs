@@ -70,7 +70,7 @@ impl fmt::Display for DeviceError {
 			Self::Absent(why) => write!(f, "no device can be used: {why}"),
 			Self::Memory { wanted, free } => write!(
 				f,
-				"{wanted} bytes of device memory were asked for and {free} are free: take a smaller share or stop what else uses the device"
+				"{wanted} bytes of memory were asked for and {free} are free: take a smaller share or stop what else uses it"
 			),
 			Self::Outside { what, at, bytes } => write!(
 				f,

@@ -21,12 +21,15 @@
 //! - **Errors, no panics.** Bad shapes and addresses outside the arena are refused before anything is launched.
 //!   What a table says is checked when the plan makes it; [`Twin`] checks it again at every access.
 
+pub mod conformance;
+mod cuda;
 mod error;
 mod op;
 pub mod plan;
 pub mod tables;
 mod twin;
 
+pub use cuda::Cuda;
 pub use error::DeviceError;
 pub use op::{
 	Append, Attention, Convert, Copy, Count, Element, Embed, Gemm, HeadNorms, Lora, LoraColumns,
@@ -237,7 +240,8 @@ pub trait Device: Send + Sync {
 	/// [`DeviceError::Outside`], [`DeviceError::Capture`], [`DeviceError::Driver`].
 	fn fill(&self, stream: Stream, to: Ptr, value: u8, bytes: usize) -> Result<(), DeviceError>;
 
-	/// Queues an operation, or adds it to the graph that is being captured on the stream.
+	/// Queues an operation, or adds it to the graph that is being captured on the stream. Products run on the compute
+	/// stream only.
 	///
 	/// # Errors
 	/// [`DeviceError::Shape`] for shapes the operation cannot do, [`DeviceError::Outside`] for operands that do not

@@ -4,10 +4,9 @@
 
 use super::{
 	tables::{
-		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, MAX_SLICES,
-		TILE_PAIRS,
+		DecodeRow, DecodeWork, Entry, LoraChunk, PrefillTile, SampleRow, MAX_SLICES, TILE_PAIRS,
 	},
-	Arena, DeviceError, Ptr,
+	Arena, DeviceError, Ptr, Stream,
 };
 use crate::KvLayout;
 
@@ -487,6 +486,17 @@ impl Op {
 			Self::Sample(_) => "sample",
 			Self::Convert(_) => "convert",
 			Self::Copy(_) => "copy",
+		}
+	}
+
+	/// Products share a workspace, so they stay on one stream.
+	pub(crate) fn check_stream(&self, stream: Stream) -> Result<(), DeviceError> {
+		match (self, stream) {
+			(Self::Gemm(_), Stream::Load) => Err(DeviceError::shape(
+				self.name(),
+				"products run on the compute stream",
+			)),
+			_ => Ok(()),
 		}
 	}
 

@@ -535,3 +535,390 @@ pub struct ChunkTables {
 	/// How many.
 	pub head_count: Count,
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// SplitMix64.
+	struct Random(u64);
+
+	impl Random {
+		fn below(&mut self, most: usize) -> usize {
+			self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+			let mut z = self.0;
+			z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+			z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+			((z ^ z >> 31) % most.max(1) as u64) as usize
+		}
+	}
+
+	const BASE: Ptr = Ptr(0x10_0000);
+
+	struct Filler {
+		bytes: Vec<u8>,
+	}
+
+	impl Filler {
+		fn entry<T: Entry>(&self, table: Ptr, index: usize) -> T {
+			let at = (table.0 - BASE.0) as usize + index * T::BYTES;
+			T::read(&self.bytes[at..at + T::BYTES])
+		}
+
+		fn count(&self, count: Count) -> usize {
+			let value = self.entry::<u32>(count.at, 0) as usize;
+			assert!(value <= count.most);
+			value
+		}
+	}
+
+	struct Step {
+		shape: Shape,
+		tokens: Vec<Vec<u32>>,
+		positions: Vec<usize>,
+		pages: Vec<Vec<Ptr>>,
+		adapters: Vec<Vec<PlanAdapter>>,
+		logits: Vec<bool>,
+	}
+
+	impl Step {
+		fn new(seed: u64) -> Self {
+			let mut r = Random(seed);
+			let group = 1 + r.below(16);
+			let kv_heads = 1 + r.below(4);
+			let shape = Shape {
+				heads: group * kv_heads,
+				kv_heads,
+				page_tokens: 16 * (1 + r.below(4)),
+			};
+			let known: Vec<PlanAdapter> = (0..1 + r.below(5))
+				.map(|i| PlanAdapter {
+					table: Ptr(4096 * (i as u64 + 1)),
+					ranks: r.below(100),
+					factor: 1.0,
+				})
+				.collect();
+			let mut step = Self {
+				shape,
+				tokens: vec![],
+				positions: vec![],
+				pages: vec![],
+				adapters: vec![],
+				logits: vec![],
+			};
+			for _ in 0..r.below(12) {
+				let count = match r.below(2) {
+					0 => 1,
+					_ => 1 + r.below(90),
+				};
+				let position = r.below(1500);
+				let needed = (position + count).div_ceil(shape.page_tokens);
+				step.tokens.push((0..count).map(|t| t as u32 + 7).collect());
+				step.positions.push(position);
+				step.pages.push(
+					(0..needed + r.below(2))
+						.map(|_| Ptr(r.below(1 << 30) as u64 * 16))
+						.collect(),
+				);
+				step.adapters.push(match r.below(4) {
+					0 => vec![],
+					1 => known.clone(),
+					_ => vec![known[r.below(known.len())]],
+				});
+				step.logits.push(r.below(2) == 0);
+			}
+			step
+		}
+
+		fn items(&self) -> Vec<PlanItem<'_>> {
+			(0..self.tokens.len())
+				.map(|i| PlanItem {
+					tokens: &self.tokens[i],
+					position: self.positions[i],
+					pages: &self.pages[i],
+					adapters: &self.adapters[i],
+					logits: self.logits[i],
+				})
+				.collect()
+		}
+
+		/// Just enough.
+		fn capacity(&self) -> Capacity {
+			let end = |i: usize| self.positions[i] + self.tokens[i].len();
+			let all = 0..self.tokens.len();
+			Capacity {
+				rows: self.tokens.iter().map(Vec::len).sum(),
+				items: self.tokens.len(),
+				pages: all
+					.clone()
+					.map(|i| end(i).div_ceil(self.shape.page_tokens))
+					.sum(),
+				partials: all
+					.filter(|i| self.tokens[*i].len() == 1)
+					.map(|i| Capacity::splits(end(i)))
+					.sum(),
+				depth: self.adapters.iter().map(Vec::len).max().unwrap_or(0),
+				ranks: self
+					.adapters
+					.iter()
+					.flatten()
+					.map(|a| a.ranks)
+					.max()
+					.unwrap_or(0),
+			}
+		}
+	}
+
+	#[test]
+	fn a_plan_should_reach_every_row_once_and_nothing_else() {
+		for seed in 0..600 {
+			let step = Step::new(seed);
+			let items = step.items();
+			let mut capacity = step.capacity();
+			if seed % 3 == 0 {
+				capacity.rows += 40;
+				capacity.items += 3;
+				capacity.pages += 5;
+				capacity.partials += 9;
+				capacity.depth += 1;
+			}
+			let plan = Layout::new(step.shape, capacity);
+			let mut filler = Filler {
+				bytes: vec![0xff; plan.bytes()],
+			};
+			let filled = plan
+				.fill(BASE, &items, &mut filler.bytes)
+				.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+			let t = plan.tables(BASE);
+			assert_eq!(filler.count(t.rows), filled.rows);
+			assert_eq!(filler.count(t.wanted_count), filled.wanted);
+
+			// Rows, their pages, and who is wanted.
+			let mut row = 0;
+			let mut wanted = 0;
+			let mut heads = Vec::new();
+			for item in &items {
+				for (i, token) in item.tokens.iter().enumerate() {
+					let position = item.position + i;
+					assert_eq!(filler.entry::<u32>(t.tokens, row), *token);
+					assert_eq!(filler.entry::<u32>(t.positions, row) as usize, position);
+					let page: Ptr = filler.entry(t.row_pages, row);
+					assert_eq!(page, item.pages[position / step.shape.page_tokens]);
+					row += 1;
+				}
+				heads.push(wanted..wanted + usize::from(item.logits));
+				if item.logits {
+					assert_eq!(filler.entry::<u32>(t.wanted, wanted) as usize, row - 1);
+					wanted += 1;
+				}
+			}
+			assert_eq!((row, wanted), (filled.rows, filled.wanted));
+
+			// Attention: every row once, with its sequence's pages and its own length.
+			let starts: Vec<usize> = items
+				.iter()
+				.scan(0, |at, item| {
+					*at += item.tokens.len();
+					Some(*at - item.tokens.len())
+				})
+				.collect();
+			let item_of = |row: usize| starts.partition_point(|s| *s <= row) - 1;
+			let pages_match = |pages: Ptr, item: &PlanItem<'_>| {
+				let end = item.position + item.tokens.len();
+				for (i, page) in item.pages[..end.div_ceil(step.shape.page_tokens)]
+					.iter()
+					.enumerate()
+				{
+					assert_eq!(filler.entry::<Ptr>(pages, i), *page);
+				}
+			};
+			let mut seen = vec![0; filled.rows];
+			let mut results = vec![0; filled.partials];
+			let mut lengths = vec![0; filled.rows];
+			for i in 0..filler.count(t.works) {
+				let work: DecodeWork = filler.entry(t.work, i);
+				let item = &items[item_of(work.row as usize)];
+				assert_eq!(work.len as usize, item.position + 1);
+				pages_match(work.pages, item);
+				assert!((1..=WORK_SPLITS as u32).contains(&work.splits));
+				for split in 0..work.splits {
+					assert!(((work.split + split) as usize * SPLIT_POSITIONS) < work.len as usize);
+					results[(work.partial + split) as usize] += 1;
+					lengths[work.row as usize] += 1;
+				}
+			}
+			assert!(results.iter().all(|n| *n == 1), "seed {seed}");
+			for i in 0..filler.count(t.merges) {
+				let merge: DecodeRow = filler.entry(t.merge, i);
+				let item = &items[item_of(merge.row as usize)];
+				assert_eq!(item.tokens.len(), 1);
+				assert_eq!(merge.splits as usize, Capacity::splits(item.position + 1));
+				assert_eq!(merge.splits, lengths[merge.row as usize]);
+				seen[merge.row as usize] += 1;
+			}
+			let tile_rows = Attention::tile_rows(step.shape.heads, step.shape.kv_heads);
+			for i in 0..filler.count(t.tiles) {
+				let tile: PrefillTile = filler.entry(t.tile, i);
+				assert!((1..=tile_rows as u32).contains(&tile.rows));
+				let which = item_of(tile.row as usize);
+				let item = &items[which];
+				pages_match(tile.pages, item);
+				let first = tile.row as usize - starts[which];
+				assert_eq!(tile.position as usize, item.position + first);
+				assert!(first + tile.rows as usize <= item.tokens.len());
+				for row in tile.row..tile.row + tile.rows {
+					seen[row as usize] += 1;
+				}
+			}
+			assert!(seen.iter().all(|n| *n == 1), "seed {seed}: {seen:?}");
+
+			// Adapters: every row once at each depth, in its own memory.
+			for (depth, chunks) in t.chunks.iter().enumerate() {
+				for (table, count, of_heads) in [
+					(chunks.rows, chunks.row_count, false),
+					(chunks.heads, chunks.head_count, true),
+				] {
+					let all = if of_heads { filled.wanted } else { filled.rows };
+					let mut used: Vec<Option<Ptr>> = vec![None; all];
+					let mut inner = 0;
+					for i in 0..filler.count(count) {
+						let chunk: LoraChunk = filler.entry(table, i);
+						assert!((1..=CHUNK_ROWS as u32).contains(&chunk.rows));
+						assert_eq!(chunk.inner as usize, inner);
+						inner += (chunk.rows * chunk.ranks) as usize;
+						assert!(inner <= plan.inner_len(), "seed {seed}");
+						for row in chunk.row..chunk.row + chunk.rows {
+							assert_eq!(used[row as usize].replace(chunk.table), None);
+						}
+					}
+					for (which, item) in items.iter().enumerate() {
+						let rows = match of_heads {
+							true => heads[which].clone(),
+							false => starts[which]..starts[which] + item.tokens.len(),
+						};
+						let want = item.adapters.get(depth).map(|a| a.table);
+						assert!(used[rows].iter().all(|used| *used == want), "seed {seed}");
+					}
+				}
+			}
+		}
+	}
+
+	#[test]
+	fn a_step_beyond_the_capacity_should_be_refused_by_name() {
+		let mut refused = 0;
+		for seed in 0..200 {
+			let step = Step::new(seed);
+			let items = step.items();
+			let whole = step.capacity();
+			for what in ["rows", "items", "pages", "partials", "depth", "ranks"] {
+				let mut capacity = whole;
+				let field = match what {
+					"rows" => &mut capacity.rows,
+					"items" => &mut capacity.items,
+					"pages" => &mut capacity.pages,
+					"partials" => &mut capacity.partials,
+					"depth" => &mut capacity.depth,
+					_ => &mut capacity.ranks,
+				};
+				if *field == 0 {
+					continue;
+				}
+				*field -= 1;
+				let plan = Layout::new(step.shape, capacity);
+				let mut bytes = vec![0; plan.bytes()];
+				let error = plan.fill(BASE, &items, &mut bytes);
+				assert!(
+					matches!(error, Err(PlanError::TooMany { .. })),
+					"seed {seed}, {what}: {error:?}"
+				);
+				refused += 1;
+			}
+		}
+		assert!(refused > 500);
+	}
+
+	#[test]
+	fn tables_should_stay_where_they_are_whatever_a_step_holds() {
+		let capacity = Capacity {
+			rows: 64,
+			items: 32,
+			pages: 400,
+			partials: 100,
+			depth: 2,
+			ranks: 48,
+		};
+		let shape = Shape {
+			heads: 32,
+			kv_heads: 8,
+			page_tokens: 32,
+		};
+		let plan = Layout::new(shape, capacity);
+		assert_eq!(plan, Layout::new(shape, capacity));
+		let t = plan.tables(BASE);
+		for at in [
+			t.tokens,
+			t.row_pages,
+			t.work,
+			t.merge,
+			t.tile,
+			t.chunks[1].heads,
+		] {
+			assert_eq!(at.0 % 16, 0);
+			assert!(at.0 >= BASE.0 && at.0 < BASE.0 + plan.bytes() as u64);
+		}
+		let mut bytes = vec![0xff; plan.bytes()];
+		let filled = plan.fill(BASE, &[], &mut bytes);
+		assert_eq!(filled, Ok(Filled::default()));
+	}
+
+	#[test]
+	fn items_that_contradict_themselves_should_be_refused() {
+		let shape = Shape {
+			heads: 2,
+			kv_heads: 1,
+			page_tokens: 16,
+		};
+		let plan = Layout::new(
+			shape,
+			Capacity {
+				rows: 8,
+				items: 2,
+				pages: 8,
+				partials: 8,
+				depth: 0,
+				ranks: 0,
+			},
+		);
+		let mut bytes = vec![0; plan.bytes()];
+		let good = PlanItem {
+			tokens: &[1, 2],
+			position: 15,
+			pages: &[Ptr(16), Ptr(32)],
+			adapters: &[],
+			logits: true,
+		};
+		assert!(plan.fill(BASE, &[good], &mut bytes).is_ok());
+		let bad = [
+			PlanItem {
+				tokens: &[],
+				..good
+			},
+			PlanItem {
+				pages: &good.pages[..1],
+				..good
+			},
+			PlanItem {
+				position: usize::MAX,
+				..good
+			},
+		];
+		for item in bad {
+			let error = plan.fill(BASE, &[good, item], &mut bytes);
+			assert!(
+				matches!(error, Err(PlanError::Item { index: 1, .. })),
+				"{error:?}"
+			);
+		}
+	}
+}

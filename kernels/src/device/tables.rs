@@ -27,6 +27,8 @@ pub const PREFILL_WARPS: usize = 4;
 pub trait Entry: Copy {
 	/// Bytes of a row.
 	const BYTES: usize;
+	/// How C declares one called `%`.
+	const C: &'static str;
 	/// Writes it.
 	///
 	/// # Panics
@@ -40,9 +42,10 @@ pub trait Entry: Copy {
 }
 
 macro_rules! number {
-	($($name:ty),*) => {$(
+	($($name:ty => $c:literal),*) => {$(
 		impl Entry for $name {
 			const BYTES: usize = std::mem::size_of::<$name>();
+			const C: &'static str = $c;
 			fn write(&self, out: &mut [u8]) {
 				out.copy_from_slice(&self.to_le_bytes());
 			}
@@ -55,10 +58,11 @@ macro_rules! number {
 	)*};
 }
 
-number!(u32, i32, u64, f32);
+number!(u32 => "u32 %", u64 => "u64 %", f32 => "float %");
 
 impl Entry for Ptr {
 	const BYTES: usize = 8;
+	const C: &'static str = u64::C;
 	fn write(&self, out: &mut [u8]) {
 		self.0.write(out);
 	}
@@ -67,8 +71,14 @@ impl Entry for Ptr {
 	}
 }
 
-impl<T: Entry + Default, const N: usize> Entry for [T; N] {
-	const BYTES: usize = N * T::BYTES;
+impl<T: Entry + Default> Entry for [T; MAX_SLICES] {
+	const BYTES: usize = MAX_SLICES * T::BYTES;
+	const C: &'static str = match T::C.as_bytes() {
+		b"u32 %" => "u32 %[3]",
+		b"u64 %" => "u64 %[3]",
+		b"float %" => "float %[3]",
+		_ => panic!("arrays are of numbers"),
+	};
 	fn write(&self, out: &mut [u8]) {
 		assert_eq!(out.len(), Self::BYTES);
 		for (value, out) in self.iter().zip(out.chunks_exact_mut(T::BYTES)) {
@@ -77,7 +87,7 @@ impl<T: Entry + Default, const N: usize> Entry for [T; N] {
 	}
 	fn read(from: &[u8]) -> Self {
 		assert_eq!(from.len(), Self::BYTES);
-		let mut all = [T::default(); N];
+		let mut all = [T::default(); MAX_SLICES];
 		for (value, from) in all.iter_mut().zip(from.chunks_exact(T::BYTES)) {
 			*value = T::read(from);
 		}
@@ -93,8 +103,27 @@ macro_rules! entry {
 			$($(#[$field_doc])* pub $field: $type,)*
 		}
 
+		impl $name {
+			/// The structure as C has it.
+			#[cfg(test)]
+			pub(crate) fn declaration() -> String {
+				let mut text = format!("struct {} {{\n", stringify!($name));
+				$(
+					let field = <$type as Entry>::C.replace('%', stringify!($field));
+					text.push_str(&format!("\t{field};\n"));
+				)*
+				text.push_str(&format!(
+					"}};\nstatic_assert(sizeof({}) == {}, \"as the host writes it\");\n",
+					stringify!($name),
+					Self::BYTES
+				));
+				text
+			}
+		}
+
 		impl Entry for $name {
 			const BYTES: usize = 0 $(+ <$type>::BYTES)*;
+			const C: &'static str = stringify!($name);
 			fn write(&self, out: &mut [u8]) {
 				assert_eq!(out.len(), Self::BYTES);
 				let rest = out;
@@ -217,3 +246,5 @@ entry! {
 		top_k: u32,
 	}
 }
+
+pub(crate) use entry;

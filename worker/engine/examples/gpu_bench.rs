@@ -16,6 +16,7 @@ use openledger_engine::{
 	AdapterConfig, DeviceChoice, LoraWeights, ModelConfig, RopeScaling, SITES,
 };
 use openledger_kernels::device::{
+	conformance::{self as kernels, Extent},
 	plan::{Capacity, Layout, PlanAdapter, PlanItem, Shape},
 	tables::{Entry, LoraEntry},
 	Device, Element, Gemm, Lora, LoraColumns, Op, Ptr, Stream, WeightFormat, Weights,
@@ -237,11 +238,18 @@ fn conformance(run: &mut Run) -> Outcome<()> {
 	let device = run.opener()?()?;
 	let bytes = if run.tiny { 1 << 20 } else { 512 << 20 };
 	let speeds = check::speeds(&*device, bytes)?;
+	let (extent, seed) = match run.tiny {
+		true => (Extent::Small, 1),
+		false => (Extent::Whole, rand::random()),
+	};
+	let cases = kernels::run(&*device, seed, extent, |case| println!("{case:?}"))?;
+	let worst = cases.iter().fold(0f64, |worst, case| worst.max(case.error));
 	let error = check::conforms(&device)?;
 	let info = device.info().clone();
 	let fields = json!({"device": info.name, "kind": info.kind, "driver": info.driver,
 		"capability": [info.capability.0, info.capability.1], "memory": info.total_bytes,
 		"kernels": info.kernels, "library": info.library, "error": error, "tolerance": check::TOLERANCE,
+		"cases": cases.len(), "seed": seed, "worst_case": worst,
 		"to_device": speeds.to_device, "from_device": speeds.from_device, "inside": speeds.inside});
 	run.row("device", fields);
 	match error <= check::TOLERANCE {

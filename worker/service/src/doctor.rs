@@ -10,7 +10,7 @@ use openledger_engine::{
 	DeviceChoice,
 };
 use serde::Serialize;
-use std::{fmt, process::ExitCode, sync::Arc};
+use std::{fmt, process::ExitCode};
 
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -230,6 +230,8 @@ pub struct DeviceReport {
 	pub bandwidth: f64,
 	/// Largest difference from the processor on a small model with adapters.
 	pub error: f64,
+	/// The kernel that computes wrongly, if one does.
+	pub failed: Option<String>,
 	/// Whether that is small enough.
 	pub passed: bool,
 	/// What it can serve.
@@ -272,9 +274,11 @@ fn examine(open: &device::Opener) -> anyhow::Result<DeviceReport> {
 	let opened = open()?;
 	let info = opened.info().clone();
 	let speeds = check::speeds(&*opened, SPEED_BYTES)?;
-	let error = check::conforms(&Arc::clone(&opened))?;
+	let kernels = check::kernels(&*opened);
+	let error = check::conforms(&opened)?;
 	Ok(DeviceReport {
-		passed: error <= check::TOLERANCE,
+		passed: error <= check::TOLERANCE && kernels.is_ok(),
+		failed: kernels.err(),
 		serves: fits(info.free_bytes as u64, speeds.inside, &ON_DEVICE),
 		name: info.name,
 		capability: info.capability,
@@ -395,6 +399,9 @@ impl fmt::Display for Report {
 					verdict(gpu.passed),
 					gpu.error
 				)?;
+				if let Some(failed) = &gpu.failed {
+					writeln!(f, "                {failed}")?;
+				}
 				table(f, &gpu.serves)?;
 			}
 			(None, Some(why)) => writeln!(f, "GPU  none: {why}")?,
@@ -464,8 +471,8 @@ mod tests {
 	#[test]
 	fn the_doctor_should_examine_a_machine_and_say_what_it_can_serve() {
 		let open: device::Opener = Box::new(|| {
-			let twin = openledger_engine::device::Twin::new(64 << 20)?;
-			Ok(Arc::new(twin))
+			let twin = device::Twin::new(128 << 20)?;
+			Ok(std::sync::Arc::new(twin))
 		});
 		let device = examine(&open).unwrap_or_else(|e| panic!("{e}"));
 		assert!(device.passed && device.error > 0.0 && device.bandwidth > 0.0);

@@ -2,7 +2,10 @@
 
 use half::bf16;
 
-use crate::device::{tables::Entry, Count, DeviceError, Element, Ptr, WeightFormat, Weights};
+use super::Executor;
+use crate::device::{
+	tables::Entry, Arena, Count, DeviceError, Element, Op, Ptr, WeightFormat, Weights,
+};
 
 /// What untouched memory holds: not a number in f32 and in bf16, and an absurd address.
 const UNTOUCHED: u8 = 0xff;
@@ -33,16 +36,6 @@ impl Memory {
 		inside.map(|offset| offset as usize).ok_or_else(|| {
 			DeviceError::Table(format!("{len} bytes at {:#x} are not in the arena", at.0))
 		})
-	}
-
-	pub fn bytes(&self, at: Ptr, len: usize) -> Result<&[u8], DeviceError> {
-		let place = self.place(at, len)?;
-		Ok(&self.bytes[place..place + len])
-	}
-
-	pub fn bytes_mut(&mut self, at: Ptr, len: usize) -> Result<&mut [u8], DeviceError> {
-		let place = self.place(at, len)?;
-		Ok(&mut self.bytes[place..place + len])
 	}
 
 	/// Row `index` of a table.
@@ -128,5 +121,28 @@ impl Memory {
 			WeightFormat::Int8 => self.entry(weights.scales, row),
 			_ => Ok(1.0),
 		}
+	}
+}
+
+impl Executor for Memory {
+	fn arena(&self) -> Arena {
+		Arena {
+			start: self.start,
+			bytes: self.bytes.len(),
+		}
+	}
+
+	fn run(&mut self, op: &Op) -> Result<(), DeviceError> {
+		self.compute(op)
+	}
+
+	fn bytes(&self, at: Ptr, len: usize) -> Result<&[u8], DeviceError> {
+		let place = self.place(at, len)?;
+		Ok(&self.bytes[place..place + len])
+	}
+
+	fn bytes_mut(&mut self, at: Ptr, len: usize) -> Result<&mut [u8], DeviceError> {
+		let place = self.place(at, len)?;
+		Ok(&mut self.bytes[place..place + len])
 	}
 }

@@ -56,8 +56,16 @@ struct EventState {
 	at: Option<Instant>,
 }
 
+/// What computes behind the queues.
+pub(crate) trait Executor: Send {
+	fn arena(&self) -> Arena;
+	fn run(&mut self, op: &Op) -> Result<(), DeviceError>;
+	fn bytes(&self, at: Ptr, len: usize) -> Result<&[u8], DeviceError>;
+	fn bytes_mut(&mut self, at: Ptr, len: usize) -> Result<&mut [u8], DeviceError>;
+}
+
 struct State {
-	memory: Memory,
+	memory: Box<dyn Executor>,
 	streams: [VecDeque<Work>; 2],
 	events: Vec<EventState>,
 	graphs: Vec<Option<Arc<Vec<Op>>>>,
@@ -171,9 +179,16 @@ impl Twin {
 	/// [`DeviceError::Memory`].
 	pub fn new(bytes: usize) -> Result<Self, DeviceError> {
 		let memory = Memory::new(START, bytes)?;
-		Ok(Self {
+		Ok(Self::with(Box::new(memory), "the host's memory"))
+	}
+
+	/// With something else that computes.
+	pub(crate) fn with(memory: Box<dyn Executor>, name: &str) -> Self {
+		let arena = memory.arena();
+		let bytes = arena.bytes;
+		Self {
 			info: DeviceInfo {
-				name: "the host's memory".into(),
+				name: name.into(),
 				kind: "twin",
 				capability: (0, 0),
 				driver: 0,
@@ -183,10 +198,7 @@ impl Twin {
 				kernels: "host",
 				library: false,
 			},
-			arena: Arena {
-				start: START,
-				bytes,
-			},
+			arena,
 			state: Mutex::new(State {
 				memory,
 				streams: Default::default(),
@@ -195,7 +207,7 @@ impl Twin {
 				capture: None,
 				failed: None,
 			}),
-		})
+		}
 	}
 
 	fn state(&self) -> MutexGuard<'_, State> {
@@ -340,7 +352,7 @@ impl Device for Twin {
 	}
 
 	fn launch(&self, stream: Stream, op: &Op) -> Result<(), DeviceError> {
-		let checked = op.check(self.arena);
+		let checked = op.check_stream(stream).and_then(|()| op.check(self.arena));
 		let mut state = self.state();
 		state.healthy()?;
 		if let Some((captured, ops, whole)) = &mut state.capture {

@@ -1,6 +1,6 @@
 //! What each operation computes, plainly: sums in f64, rounded once where the operation says.
 
-use super::memory::Memory;
+use super::{memory::Memory, Executor};
 use crate::device::{
 	tables::{
 		DecodeRow, DecodeWork, LoraChunk, LoraEntry, PrefillTile, SampleRow, CHUNK_ROWS,
@@ -12,6 +12,14 @@ use crate::device::{
 
 fn wrong<T>(why: String) -> Result<T, DeviceError> {
 	Err(DeviceError::Table(why))
+}
+
+/// Kernels load 16 bytes at a time.
+fn aligned(at: Ptr) -> Result<(), DeviceError> {
+	match at.0 % 16 {
+		0 => Ok(()),
+		_ => wrong(format!("{:#x} is not aligned to 16 bytes", at.0)),
+	}
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
@@ -37,7 +45,7 @@ struct Partial {
 }
 
 impl Memory {
-	pub fn run(&mut self, op: &Op) -> Result<(), DeviceError> {
+	pub fn compute(&mut self, op: &Op) -> Result<(), DeviceError> {
 		match op {
 			Op::Embed(op) => self.embed(op),
 			Op::RmsNorm(op) => self.rms_norm(op),
@@ -174,6 +182,7 @@ impl Memory {
 		let scale = 1.0 / (dim as f64).sqrt();
 		for position in split * SPLIT_POSITIONS..len.min((split + 1) * SPLIT_POSITIONS) {
 			let page: Ptr = self.entry(pages, position / layout.page_tokens)?;
+			aligned(page)?;
 			let slot = position % layout.page_tokens * dim;
 			let key = layout.keys(op.layer, kv_head) + slot;
 			scores.push(dot(q, &self.values(op.element, page, key, dim)?) * scale);
@@ -318,6 +327,9 @@ impl Memory {
 			let chunk: LoraChunk = self.entry(op.chunks, index)?;
 			let site: LoraEntry = self.entry(chunk.table, op.entry)?;
 			let (row, rows) = (chunk.row as usize, chunk.rows as usize);
+			for at in [site.a].iter().chain(&site.b[..op.slice_count]) {
+				aligned(*at)?;
+			}
 			let ranks: usize = site.rank[..op.slice_count]
 				.iter()
 				.map(|r| *r as usize)

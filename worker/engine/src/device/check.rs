@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use half::bf16;
 use openledger_kernels::{
-	device::{Copy, Device, DeviceError, Stream},
+	device::{
+		conformance::{self, Extent},
+		Copy, Device, DeviceError, Stream,
+	},
 	Values,
 };
 use rand::{Rng, SeedableRng};
@@ -166,6 +169,16 @@ pub fn random_adapter(
 		config: config.to_string().into_bytes(),
 		weights,
 	})
+}
+
+/// Runs a few shapes of every operation with fresh random inputs against f64.
+///
+/// # Errors
+/// The operation that is wrong, and how.
+pub fn kernels(device: &dyn Device) -> Result<(), String> {
+	conformance::run(device, rand::random(), Extent::Small, |_| ())
+		.map(|_| ())
+		.map_err(|failed| failed.to_string())
 }
 
 /// Computes a small random model with adapters of several ranks on a device that nothing else uses, and on the
