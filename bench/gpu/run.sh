@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measure adapters on a GPU. Nothing is fetched: what the machine lacks is said, and the rest is measured.
 #
-#   bench/gpu/run.sh pack          build the program and put it into bench/gpu/carried (on a machine with the sources)
+#   bench/gpu/run.sh pack          compile kernels and program and put them into bench/gpu/carried (where there is cargo)
 #   bench/gpu/run.sh STAGE...      run stages with what was packed: conformance decode site load many torch
 #   bench/gpu/run.sh report        write the tables of bench/gpu/README.md from bench/gpu/results
 #   bench/gpu/run.sh --twin        pack, every stage and report in host memory, in a tiny shape: tests the harness
@@ -53,7 +53,11 @@ stage() {
 }
 
 case ${1:-} in
-pack) pack ;;
+pack)
+	# Built in, so that the machine with the GPU needs nothing but its driver.
+	scripts/kernels.sh
+	pack
+	;;
 report) "$python" -B "$here/report.py" --results "$results" ;;
 --twin)
 	pack

@@ -13,7 +13,7 @@ use std::{
 use openledger_engine::{
 	backend::{Backend, BatchItem, SequenceId},
 	device::{check, find, DeviceBackend, DeviceSettings, Draw, Opener, Twin},
-	AdapterConfig, DeviceChoice, LoraWeights, ModelConfig, RopeScaling, SITES,
+	AdapterConfig, AdapterError, DeviceChoice, LoraWeights, ModelConfig, RopeScaling, SITES,
 };
 use openledger_kernels::device::{
 	conformance::{self as kernels, Extent},
@@ -23,6 +23,7 @@ use openledger_kernels::device::{
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde_json::{json, Value};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -136,7 +137,12 @@ impl Run {
 		)?)
 	}
 
-	fn adapter(&self, seed: u64, rank: usize, modules: &[&str]) -> Outcome<Arc<LoraWeights>> {
+	fn adapter(
+		&self,
+		seed: u64,
+		rank: usize,
+		modules: &[&str],
+	) -> Result<Arc<LoraWeights>, AdapterError> {
 		let files = check::random_adapter(&self.config, seed, rank, modules)?;
 		let parsed = AdapterConfig::parse(&files.config)?;
 		let weights = LoraWeights::parse(&parsed, &files.weights, &self.config)?;
@@ -292,8 +298,9 @@ fn decode(run: &mut Run) -> Outcome<()> {
 			rank => rank,
 		};
 		let adapters = (0..count)
+			.into_par_iter()
 			.map(|i| run.adapter(i as u64, ranks(i), modules))
-			.collect::<Outcome<Vec<_>>>()?;
+			.collect::<Result<Vec<_>, _>>()?;
 		let bytes: usize = adapters.iter().map(|a| a.bytes()).sum();
 		let each = (0..rows)
 			.map(|i| Some(Arc::clone(&adapters[i % adapters.len()])))
@@ -516,7 +523,7 @@ fn load(run: &mut Run) -> Outcome<()> {
 	let mut warm = Vec::new();
 	let adapters = (0..3)
 		.map(|seed| run.adapter(seed, 16, &ALL))
-		.collect::<Outcome<Vec<_>>>()?;
+		.collect::<Result<Vec<_>, _>>()?;
 	let mut backend = tight(run, bytes * 3 / 2)?;
 	for round in 0..4 {
 		for adapter in &adapters {
@@ -579,8 +586,9 @@ fn many(run: &mut Run) -> Outcome<()> {
 	let registered = if run.tiny { 40 } else { 2000 };
 	let modules = ["q_proj", "v_proj"];
 	let all = (0..registered as u64)
+		.into_par_iter()
 		.map(|seed| run.adapter(seed, rank, &modules))
-		.collect::<Outcome<Vec<_>>>()?;
+		.collect::<Result<Vec<_>, _>>()?;
 	let bytes = all[0].bytes();
 	for count in [5, registered] {
 		let mut backend = run.backend(0)?;

@@ -68,7 +68,10 @@ pub fn find(choice: DeviceChoice) -> Result<Option<Opener>, EngineError> {
 	let device = match (cuda(number), choice) {
 		(Ok(device), _) => device,
 		(Err(error), DeviceChoice::Auto) => {
-			tracing::info!(%error, "no GPU is used; the processor computes");
+			match error {
+				DeviceError::Absent(why) => tracing::info!(why, "no GPU: the processor computes"),
+				error => tracing::warn!(%error, "the GPU cannot be used: the processor computes"),
+			}
 			return Ok(None);
 		}
 		(Err(error), _) => {
