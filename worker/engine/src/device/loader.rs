@@ -332,3 +332,69 @@ impl Stage {
 		Ok(image)
 	}
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+	use openledger_kernels::{
+		device::{Element, Twin},
+		LoraStore,
+	};
+
+	use super::*;
+	use crate::{
+		adapter::{AdapterConfig, Site},
+		device::{check, image, pool::ALIGN, residents::resident},
+	};
+
+	#[test]
+	fn every_load_should_arrive_whole_though_memory_is_used_again() {
+		let config = check::shape();
+		let adapters: Vec<Arc<LoraWeights>> = (1..4)
+			.map(|seed| {
+				let files = check::random_adapter(&config, seed, 4, &["q_proj"]).unwrap();
+				let parsed = AdapterConfig::parse(&files.config).unwrap();
+				Arc::new(LoraWeights::parse(&parsed, &files.weights, &config).unwrap())
+			})
+			.collect();
+		let shape = Shape::new(&config, Element::Bf16);
+		let needed = Image::bytes(&shape, &adapters[0]);
+		for budget in [0, needed * 3 / 2, needed * 5] {
+			let device: Arc<dyn Device> = Arc::new(Twin::new(8 << 20).unwrap());
+			let start = device.arena().start;
+			let mut loader = Loader::start(&device, shape.clone(), start, budget).unwrap();
+			for turn in 0..12 {
+				let adapter = &adapters[turn % 3];
+				let mut at = turn % 4 * needed;
+				let sizes = image::sizes(&shape, adapter).into_iter();
+				let extents: Vec<Extent> = sizes
+					.map(|size| {
+						let len = size.next_multiple_of(ALIGN);
+						at += len;
+						Extent { at: at - len, len }
+					})
+					.collect();
+				loader.load(resident(adapter), adapter, &extents).unwrap();
+				let ended = loader.ended(true);
+				assert_eq!(ended.len(), 1);
+				assert_eq!(
+					(ended[0].key, &ended[0].result),
+					(resident(adapter), &Ok(()))
+				);
+				let LoraStore::Bf16(wanted) = &adapter.site(1, Site::Qkv).slices[0].b else {
+					panic!("the file is bf16")
+				};
+				let wanted: Vec<u8> = wanted.iter().flat_map(|v| v.to_le_bytes()).collect();
+				let mut got = vec![0; wanted.len()];
+				let last = extents.last().unwrap();
+				device.read(start.at(last.at), &mut got).unwrap();
+				assert_eq!(got, wanted, "turn {turn}, budget {budget}");
+			}
+			assert!(loader.ended(true).is_empty(), "nothing is under way");
+			let stats = loader.stats();
+			let hits = if budget == needed * 5 { 9 } else { 0 };
+			assert_eq!((stats.loads, stats.pinned_hits), (12, hits));
+			assert_eq!(stats.bytes, 12 * needed as u64);
+		}
+	}
+}
