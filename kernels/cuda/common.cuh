@@ -38,6 +38,13 @@ DEVICE uint4 stream16(const void *p) {
 	return v;
 }
 
+// What other blocks of this launch wrote: from L2.
+DEVICE float fresh(const float *p) {
+	float v;
+	asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(v) : "l"(p) : "memory");
+	return v;
+}
+
 // Starts copying 16 bytes into shared memory; zeros if not `real`.
 DEVICE void fetch16(u32 shared, const void *global, bool real) {
 	u32 size = real ? 16 : 0;

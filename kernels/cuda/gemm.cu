@@ -74,6 +74,13 @@ DEVICE void multiply(float (&d)[4], const Weights64 &upper, const Weights64 &low
 // How many spans a sum has: a constant of the arithmetic, chosen so that few rows keep all processors reading.
 DEVICE u32 spans_of(u32 n) { return n <= 8192 ? 8 : n <= 32768 ? 4 : 2; }
 
+template <class W, class T> DEVICE void finish(const GemmArgs &a, u32 row, u32 n, float sum) {
+	if (sizeof(W) == 1) {
+		sum *= ((const float *)a.scales)[n];
+	}
+	((T *)a.y)[(u64)row * a.n + n] = narrow<T>(sum);
+}
+
 // --- up to 16 rows ----------------------------------------------------------------------------------------------------
 // A block of 8 warps: one warp for each span of 32 weight rows, so 8 / SPANS groups of 32. Each warp reads its weights
 // once, straight into registers; 4 KB of bf16 are in flight for each. Inputs come from L1 and L2: 8 rows are a
@@ -148,10 +155,7 @@ template <class W, class T, int TILES> DEVICE void gemm_rows(const GemmArgs &a) 
 		for (u32 s = 0; s < spans; s++) {
 			sum += sums[column / 32 * spans + s][column % 32][row];
 		}
-		if (sizeof(W) == 1) {
-			sum *= ((const float *)a.scales)[n];
-		}
-		((T *)a.y)[(u64)row * a.n + n] = narrow<T>(sum);
+		finish<W, T>(a, row, n, sum);
 	}
 }
 
@@ -167,8 +171,9 @@ GEMM_ROWS(int8_f32, signed char, float)
 // --- more rows --------------------------------------------------------------------------------------------------------
 // A block of 8 warps takes 128 weight rows by 64 input rows; each warp 32 by 32. Blocks of 64 of k go through four
 // stages of shared memory (24 KB each in bf16), three of them in flight. Grid: (n / 128, rows / 64, splits). With one
-// split a block adds all spans itself; with more, each takes some spans and writes every span's sum into the
-// workspace, which `gemm_sum` adds: for the decode sizes, where n / 128 blocks would not fill the device.
+// split a block adds all spans itself. With more, for the decode sizes, where n / 128 blocks would not fill the device,
+// each takes some spans and writes every span's sum into the workspace; the block that comes last adds them, in their
+// order. Bytes of that: spans · rows · n · 4, written and read once, in L2.
 //
 // Shared memory limits it: 8 loads of 16 bytes a lane feed 16 mma. That is about a third of the tensor peak, by
 // counting; larger warp tiles or wgmma are the next step if prompts turn out to matter.
@@ -310,6 +315,32 @@ template <class W, class T> DEVICE void gemm_tile(const GemmArgs &a) {
 		close();
 	}
 	if (a.splits > 1) {
+		__shared__ bool last_one;
+		// What this block wrote is seen by whoever counts after it.
+		__threadfence();
+		__syncthreads();
+		if (threadIdx.x == 0) {
+			u32 *counter = (u32 *)a.counters + blockIdx.y * gridDim.x + blockIdx.x;
+			last_one = atomicAdd(counter, 1u) == a.splits - 1;
+			if (last_one) {
+				*counter = 0;
+			}
+		}
+		__syncthreads();
+		if (!last_one) {
+			return;
+		}
+		__threadfence();
+		for (u32 i = threadIdx.x; i < TILE_ROWS * TILE_N; i += 256) {
+			u32 row = row0 + i / TILE_N, n = n0 + i % TILE_N;
+			if (row < rows && n < a.n) {
+				float sum = 0.0f;
+				for (u32 s = 0; s < spans; s++) {
+					sum += fresh((const float *)a.workspace + ((u64)s * a.most + row) * a.n + n);
+				}
+				finish<W, T>(a, row, n, sum);
+			}
+		}
 		return;
 	}
 	// Through shared memory, so that rows of y are written in one piece.
@@ -331,11 +362,7 @@ template <class W, class T> DEVICE void gemm_tile(const GemmArgs &a) {
 	for (u32 i = threadIdx.x; i < TILE_ROWS * TILE_N; i += 256) {
 		u32 row = row0 + i / TILE_N, n = n0 + i % TILE_N;
 		if (row < rows && n < a.n) {
-			float sum = out[i / TILE_N * PITCH + i % TILE_N];
-			if (sizeof(W) == 1) {
-				sum *= ((const float *)a.scales)[n];
-			}
-			((T *)a.y)[(u64)row * a.n + n] = narrow<T>(sum);
+			finish<W, T>(a, row, n, out[i / TILE_N * PITCH + i % TILE_N]);
 		}
 	}
 }
@@ -344,26 +371,6 @@ KERNEL(256, 2) gemm_tile_bf16_bf16(const GemmArgs a) { gemm_tile<bf16, bf16>(a);
 KERNEL(256, 2) gemm_tile_bf16_f32(const GemmArgs a) { gemm_tile<bf16, float>(a); }
 KERNEL(256, 2) gemm_tile_int8_bf16(const GemmArgs a) { gemm_tile<signed char, bf16>(a); }
 KERNEL(256, 2) gemm_tile_int8_f32(const GemmArgs a) { gemm_tile<signed char, float>(a); }
-
-// Adds the spans' sums. Bytes: spans · rows · n · 4 and the output; L2 holds them. Grid: (n / 256, rows).
-template <class T> DEVICE void gemm_sum(const GemmArgs &a) {
-	u32 n = blockIdx.x * 256 + threadIdx.x, row = blockIdx.y;
-	if (row >= number(a.rows) || n >= a.n) {
-		return;
-	}
-	u32 spans = spans_of(a.n);
-	float sum = 0.0f;
-	for (u32 s = 0; s < spans; s++) {
-		sum += ((const float *)a.workspace)[((u64)s * a.most + row) * a.n + n];
-	}
-	if (a.scales) {
-		sum *= ((const float *)a.scales)[n];
-	}
-	((T *)a.y)[(u64)row * a.n + n] = narrow<T>(sum);
-}
-
-KERNEL(256, 1) gemm_sum_bf16(const GemmArgs a) { gemm_sum<bf16>(a); }
-KERNEL(256, 1) gemm_sum_f32(const GemmArgs a) { gemm_sum<float>(a); }
 
 // --- f32 --------------------------------------------------------------------------------------------------------------
 // For tests and comparisons: a warp per output. Grid: (n / 8, rows).

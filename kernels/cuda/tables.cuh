@@ -89,12 +89,13 @@ struct GemmArgs {
 	u64 y;
 	u64 rows;
 	u64 workspace;
+	u64 counters;
 	u32 n;
 	u32 k;
 	u32 most;
 	u32 splits;
 };
-static_assert(sizeof(GemmArgs) == 64, "as the host writes it");
+static_assert(sizeof(GemmArgs) == 72, "as the host writes it");
 
 struct RopeArgs {
 	u64 qkv;

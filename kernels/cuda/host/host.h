@@ -88,6 +88,8 @@ inline unsigned short host_bf16(float v) {
 	return (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 inline unsigned pack(float low, float high) { return host_bf16(low) | (unsigned)host_bf16(high) << 16; }
+inline float fresh(const float *p) { return *p; }
+inline void __threadfence() {}
 inline uint4 stream16(const void *p) { return *(const uint4 *)p; }
 inline void fetch16(unsigned shared, const void *global, bool real) { host_fetch(shared, global, real); }
 inline void fetch_commit() { host_fetch_commit(); }

@@ -62,6 +62,8 @@ entry! {
 		rows: u64,
 		/// Sums of spans: `[spans][most][n]` f32.
 		workspace: u64,
+		/// How many blocks of a tile are done: u32, zero between launches.
+		counters: u64,
 		/// Outputs.
 		n: u32,
 		/// Inputs.

@@ -33,7 +33,6 @@ const CALLS: &[&str] = &[
 	"cuMemcpyDtoHAsync_v2",
 	"cuMemcpyDtoH_v2",
 	"cuMemcpyHtoDAsync_v2",
-	"cuMemcpyHtoD_v2",
 	"cuMemsetD8Async",
 	"cuModuleGetFunction",
 	"cuModuleLoadData",

@@ -8,7 +8,7 @@ use std::{
 	process::Command,
 };
 
-use super::launch::{lower, Config, Launch, Work, KERNELS, SOURCES};
+use super::launch::{lower, Config, Launch, Work, COUNTERS, KERNELS, SOURCES};
 use crate::device::{
 	conformance::{self, Extent},
 	twin::Executor,
@@ -85,9 +85,10 @@ impl Emulator {
 			let _ = std::fs::remove_dir_all(folder);
 		}
 		let workspace_bytes = 16 << 20;
-		let memory = vec![0xff; bytes + workspace_bytes + PAGE];
+		let mut memory = vec![0xff; bytes + workspace_bytes + PAGE];
 		let start = (memory.as_ptr() as usize).next_multiple_of(PAGE) - memory.as_ptr() as usize;
 		let base = memory.as_ptr() as u64 + start as u64;
+		memory[start + bytes..][..4 * COUNTERS].fill(0);
 		Self {
 			memory,
 			start,
@@ -95,8 +96,9 @@ impl Emulator {
 			config: Config {
 				// So few that products are both split and not.
 				processors: 4,
-				workspace: Ptr(base + bytes as u64),
-				workspace_bytes,
+				counters: Ptr(base + bytes as u64),
+				workspace: Ptr(base + (bytes + 4 * COUNTERS) as u64),
+				workspace_bytes: workspace_bytes - 4 * COUNTERS,
 			},
 			run,
 		}

@@ -22,11 +22,16 @@ const TILE_ROWS: usize = 64;
 /// Most dynamic shared memory of `gemm_tile_*`: four stages of bf16 weights and inputs, 64 of k each.
 pub(crate) const TILE_SHARED: usize = 4 * (TILE_OUTPUTS + TILE_ROWS) * 64 * 2;
 
+/// Tiles whose spans may be shared out: more than any device has processors.
+pub(crate) const COUNTERS: usize = 4096;
+
 /// What depends on the device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Config {
 	/// Processors that run blocks.
 	pub processors: usize,
+	/// [`COUNTERS`] u32 that are zero between launches.
+	pub counters: Ptr,
 	/// For sums of spans.
 	pub workspace: Ptr,
 	/// Its size in bytes.
@@ -94,7 +99,8 @@ fn spans(n: usize) -> usize {
 fn splits(config: &Config, n: usize, rows: usize) -> usize {
 	let blocks = n.div_ceil(TILE_OUTPUTS) * rows.div_ceil(TILE_ROWS);
 	let spans = spans(n);
-	if blocks >= config.processors || spans * rows * n * 4 > config.workspace_bytes {
+	let most = config.processors.min(COUNTERS);
+	if blocks >= most || spans * rows * n * 4 > config.workspace_bytes {
 		return 1;
 	}
 	let mut splits = 1;
@@ -119,6 +125,7 @@ fn gemm(config: &Config, op: &Gemm, out: &mut impl FnMut(Work)) {
 		y: op.y.0,
 		rows: op.rows.at.0,
 		workspace: config.workspace.0,
+		counters: config.counters.0,
 		n: small(n),
 		k: small(k),
 		most: small(rows),
@@ -157,14 +164,6 @@ fn gemm(config: &Config, op: &Gemm, out: &mut impl FnMut(Work)) {
 	let stage = TILE_OUTPUTS * 64 * op.weights.format.bytes() + TILE_ROWS * 64 * 2;
 	let grid = [n.div_ceil(TILE_OUTPUTS), rows.div_ceil(TILE_ROWS), splits];
 	kernel(name, grid, small(4 * stage));
-	if splits > 1 {
-		let name = if wide {
-			"gemm_sum_f32"
-		} else {
-			"gemm_sum_bf16"
-		};
-		kernel(name, [n.div_ceil(256), rows, 1], 0);
-	}
 }
 
 fn attention(op: &Attention, out: &mut impl FnMut(Work)) {
@@ -417,8 +416,6 @@ pub(crate) const KERNELS: &[&str] = &[
 	"gemm_tile_bf16_f32",
 	"gemm_tile_int8_bf16",
 	"gemm_tile_int8_f32",
-	"gemm_sum_bf16",
-	"gemm_sum_f32",
 	"attention_decode_64",
 	"attention_decode_128",
 	"attention_prefill_64",
@@ -459,6 +456,7 @@ mod tests {
 
 	const CONFIG: Config = Config {
 		processors: 132,
+		counters: Ptr(1 << 19),
 		workspace: Ptr(1 << 20),
 		workspace_bytes: 64 << 20,
 	};
@@ -545,11 +543,10 @@ mod tests {
 						assert!(x * per_x >= n && (x - 1) * per_x < n);
 						assert!(y * per_y >= rows && (y - 1) * per_y < rows);
 						assert!(z <= spans(n) && spans(n) % z == 0);
-						assert_eq!(all.len(), if z > 1 { 2 } else { 1 });
+						assert_eq!(all.len(), 1);
 						if z > 1 {
 							assert!(spans(n) * rows * n * 4 <= CONFIG.workspace_bytes);
-							let sum = all[1].grid.map(|g| g as usize);
-							assert!(sum[0] * 256 >= n && sum[1] == rows);
+							assert!(x * y <= COUNTERS);
 						}
 						if rows >= 17 && n >= 4096 && format == WeightFormat::Bf16 {
 							assert!(x * y * z >= 132, "{rows} {n}: {x} {y} {z}");

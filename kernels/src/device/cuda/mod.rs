@@ -28,7 +28,7 @@ use super::{
 	Arena, Device, DeviceError, DeviceInfo, Event, Graph, HostMemory, Op, Pinned, Ptr, Stream,
 };
 use driver::{call, Context};
-use launch::{lower, Config, Launch, Work, KERNELS};
+use launch::{lower, Config, Launch, Work, COUNTERS, KERNELS};
 use library::Library;
 
 /// Bytes beside the arena for sums of spans and for the library.
@@ -174,8 +174,9 @@ impl Cuda {
 			},
 			config: Config {
 				processors: 0,
+				counters: Ptr(0),
 				workspace: Ptr(0),
-				workspace_bytes: WORKSPACE,
+				workspace_bytes: WORKSPACE - 4 * COUNTERS,
 			},
 			memory: 0,
 			streams: [std::ptr::null_mut(); 2],
@@ -193,15 +194,25 @@ impl Cuda {
 		device.memory = unsafe { result::malloc_sync(all) }.map_err(|_| none)?;
 		device.arena.start = Ptr(device.memory);
 		device.config.processors = device.info.processors as usize;
-		device.config.workspace = device.arena.start.at(all - WORKSPACE);
+		device.config.counters = device.arena.start.at(all - WORKSPACE);
+		device.config.workspace = device.config.counters.at(4 * COUNTERS);
 		for stream in &mut device.streams {
 			*stream = call(
 				"cuStreamCreate",
 				result::stream::create(result::stream::StreamKind::NonBlocking),
 			)?;
 		}
+		// SAFETY: the counters lie in the memory that was just taken; the stream is the device's own.
+		call("cuMemsetD8Async", unsafe {
+			let at = device.config.counters.0;
+			result::memset_d8_async(at, 0, 4 * COUNTERS, device.streams[0])
+		})?;
+		device.wait_for_all()?;
 		if device.info.library {
-			device.state().library = Some(Library::new(device.config.workspace, WORKSPACE)?);
+			device.state().library = Some(Library::new(
+				device.config.workspace,
+				device.config.workspace_bytes,
+			)?);
 		}
 		Ok(device)
 	}
@@ -382,6 +393,9 @@ impl Device for Cuda {
 		self.inside("the target of a copy", to, bytes)?;
 		let from = from.part(at, bytes)?;
 		let _state = self.ready(stream)?;
+		if bytes == 0 {
+			return Ok(());
+		}
 		// SAFETY: both places have that many bytes; freeing the pinned one waits for all work.
 		call("cuMemcpyHtoDAsync", unsafe {
 			sys::cuMemcpyHtoDAsync_v2(to.0, from.cast(), bytes, self.stream(stream)).result()
@@ -399,6 +413,9 @@ impl Device for Cuda {
 		self.inside("the source of a copy", from, bytes)?;
 		let to = to.part(at, bytes)?;
 		let _state = self.ready(stream)?;
+		if bytes == 0 {
+			return Ok(());
+		}
 		// SAFETY: both places have that many bytes; freeing the pinned one waits for all work.
 		call("cuMemcpyDtoHAsync", unsafe {
 			sys::cuMemcpyDtoHAsync_v2(to.cast(), from.0, bytes, self.stream(stream)).result()
@@ -409,16 +426,30 @@ impl Device for Cuda {
 		self.inside("the target of a copy", to, bytes.len())?;
 		let _state = self.ready(Stream::Compute)?;
 		self.wait_for_all()?;
-		// SAFETY: the target lies in the arena; the call returns when the source was read.
-		call("cuMemcpyHtoD", unsafe {
-			result::memcpy_htod_sync(to.0, bytes)
-		})
+		if bytes.is_empty() {
+			return Ok(());
+		}
+		// Not by the call that waits: it may return before the bytes have arrived, and these streams would not wait.
+		// SAFETY: the target lies in the arena; the source is not given back before the stream was waited for.
+		call("cuMemcpyHtoDAsync", unsafe {
+			sys::cuMemcpyHtoDAsync_v2(
+				to.0,
+				bytes.as_ptr().cast::<c_void>(),
+				bytes.len(),
+				self.streams[0],
+			)
+			.result()
+		})?;
+		self.wait_for_all()
 	}
 
 	fn read(&self, from: Ptr, bytes: &mut [u8]) -> Result<(), DeviceError> {
 		self.inside("the source of a copy", from, bytes.len())?;
 		let _state = self.ready(Stream::Compute)?;
 		self.wait_for_all()?;
+		if bytes.is_empty() {
+			return Ok(());
+		}
 		// SAFETY: the source lies in the arena; the call returns when the target was written.
 		call("cuMemcpyDtoH", unsafe {
 			result::memcpy_dtoh_sync(bytes, from.0)
@@ -428,6 +459,9 @@ impl Device for Cuda {
 	fn fill(&self, stream: Stream, to: Ptr, value: u8, bytes: usize) -> Result<(), DeviceError> {
 		self.inside("the target of a fill", to, bytes)?;
 		let _state = self.ready(stream)?;
+		if bytes == 0 {
+			return Ok(());
+		}
 		// SAFETY: the target lies in the arena.
 		call("cuMemsetD8Async", unsafe {
 			result::memset_d8_async(to.0, value, bytes, self.stream(stream))
