@@ -16,7 +16,7 @@
 
 use std::{
 	collections::HashMap,
-	panic::{catch_unwind, AssertUnwindSafe},
+	panic::{catch_unwind, resume_unwind, AssertUnwindSafe},
 	sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
 	thread::JoinHandle,
 	time::{Duration, Instant},
@@ -28,7 +28,7 @@ use crate::{
 	dora::BaseRows,
 	error::AdapterError,
 	set::AdapterSet,
-	store::{AdapterKey, AdapterStore},
+	store::{AdapterFiles, AdapterKey, AdapterStore},
 };
 
 /// How often loads without room look again by themselves; normally they are told.
@@ -791,7 +791,36 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 	let key = &pending.key;
 	shared.store.fetch(key)?;
 	let begin = Instant::now();
-	let files = shared.store.load(key)?;
+	let files = shared.store.read(key)?;
+	let loaded = std::thread::scope(|scope| {
+		// Hashing takes as long as all the rest: both at once. Nothing leaves here before the files are known.
+		let known = scope.spawn(|| files.verify(key));
+		let converted = convert(shared, pending, &files, &mut reserved);
+		known.join().unwrap_or_else(|e| resume_unwind(e))?;
+		converted
+	})?;
+	Ok(match loaded {
+		Converted::Done(weights) => {
+			reserved.bytes = 0;
+			Loaded::Done(weights, begin.elapsed())
+		}
+		Converted::NoRoom(needed) => Loaded::NoRoom(needed),
+	})
+}
+
+/// What became of files that were read.
+enum Converted {
+	Done(LoraWeights),
+	NoRoom(usize),
+}
+
+/// Makes weights of files that may still turn out to be others than they are said to be.
+fn convert(
+	shared: &Shared,
+	pending: &Pending,
+	files: &AdapterFiles,
+	reserved: &mut Reserved,
+) -> Result<Converted, AdapterError> {
 	let config = AdapterConfig::parse(&files.config)?;
 	let needed = LoraWeights::examine(&config, &files.weights, &shared.base)?;
 	if needed > shared.budget {
@@ -805,7 +834,7 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 		state.stats.bytes -= std::mem::take(&mut reserved.bytes);
 		state.beside_pins(needed, shared.budget)?;
 		if state.must_yield(pending.since) || !state.reserve(needed, shared.budget) {
-			return Ok(Loaded::NoRoom(needed));
+			return Ok(Converted::NoRoom(needed));
 		}
 		reserved.bytes = needed;
 	}
@@ -816,8 +845,7 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 		shared.rows.as_deref(),
 	)?;
 	debug_assert_eq!(weights.bytes(), needed, "the header foretells the bytes");
-	reserved.bytes = 0;
-	Ok(Loaded::Done(weights, begin.elapsed()))
+	Ok(Converted::Done(weights))
 }
 
 #[cfg(test)]
