@@ -16,7 +16,7 @@ use openledger_primitives::{
 	AccountId, AdapterId, AlgorithmId, BaseModelId, Hash, Price, QuoteId, Rate,
 };
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	fs::Metadata,
 	os::unix::fs::MetadataExt,
 	path::Path,
@@ -391,20 +391,18 @@ impl Offline {
 			}
 		}
 		let folders = std::fs::read_dir(self.generator.store());
-		let found: Vec<String> = folders
+		let found: BTreeSet<String> = folders
 			.into_iter()
 			.flatten()
 			.filter_map(|folder| folder.ok()?.file_name().into_string().ok())
 			.collect();
-		let mut names: BTreeMap<String, AdapterKey> = found
-			.into_iter()
-			.filter_map(|name| {
-				let key = self.look(&name)?;
-				Some((name, key))
-			})
-			.collect();
+		let keyed = found.iter().filter_map(|name| {
+			let key = self.look(name)?;
+			Some((name.clone(), key))
+		});
+		let mut names: BTreeMap<String, AdapterKey> = keyed.collect();
 		let mut index = self.lock();
-		index.folders.retain(|name, _| names.contains_key(name));
+		index.folders.retain(|name, _| found.contains(name));
 		names.extend(index.given.iter().map(|(name, key)| (name.clone(), *key)));
 		let names = Arc::new(names);
 		index.listed = Some((Instant::now(), names.clone()));
@@ -608,6 +606,27 @@ mod tests {
 		assert_eq!(key(&offline, "quick"), first);
 		std::thread::sleep(SETTLED + Duration::from_secs(1));
 		assert_ne!(key(&offline, "quick"), first);
+	}
+
+	#[test]
+	fn a_folder_that_cannot_be_used_should_be_read_once_until_it_changes() {
+		let folder = tempfile::tempdir().unwrap();
+		let script = Script::new(folder.path());
+		let imports = script.imports.clone();
+		let imported = || imports.load(std::sync::atomic::Ordering::Relaxed);
+		let offline = Offline::new("base".into(), Arc::new(script));
+		write(folder.path(), "broken", "x");
+		let config = folder.path().join("broken").join(CONFIG_FILE);
+		fs::write(&config, vec![b' '; 2 << 20]).unwrap();
+		std::thread::sleep(SETTLED + Duration::from_secs(1));
+		for _ in 0..3 {
+			assert_eq!(key(&offline, "broken"), None);
+			assert!(!offline.names().contains_key("broken"));
+			offline.lock().listed = None;
+		}
+		assert_eq!(imported(), 1);
+		fs::write(&config, "{}").unwrap();
+		assert!(key(&offline, "broken").is_some());
 	}
 
 	#[test]
