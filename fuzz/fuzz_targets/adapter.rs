@@ -35,7 +35,11 @@ fn ones(tensors: &[(String, [usize; 2])]) -> Vec<u8> {
 		let begin = end;
 		end += 4 * rows * columns;
 		let comma = if begin == 0 { "" } else { "," };
-		let shape = if *columns == 1 { format!("{rows}") } else { format!("{rows},{columns}") };
+		let shape = if *columns == 1 {
+			format!("{rows}")
+		} else {
+			format!("{rows},{columns}")
+		};
 		header += &format!(
 			r#"{comma}"base_model.model.{name}":{{"dtype":"F32","shape":[{shape}],"data_offsets":[{begin},{end}]}}"#
 		);
@@ -72,9 +76,16 @@ static SEEDS: LazyLock<[(Vec<u8>, Vec<u8>); 3]> = LazyLock::new(|| {
 	[
 		(
 			plain.to_vec(),
-			layers(&[("self_attn.q_proj", 8, 8), ("mlp.down_proj", 12, 8)], 2, false),
+			layers(
+				&[("self_attn.q_proj", 8, 8), ("mlp.down_proj", 12, 8)],
+				2,
+				false,
+			),
 		),
-		(dora.to_vec(), layers(&[("self_attn.k_proj", 8, 4)], 3, true)),
+		(
+			dora.to_vec(),
+			layers(&[("self_attn.k_proj", 8, 4)], 3, true),
+		),
 		(
 			head.to_vec(),
 			ones(&[
@@ -95,14 +106,20 @@ fn take<'a>(input: &mut &'a [u8], n: usize) -> &'a [u8] {
 }
 
 fn number(input: &mut &[u8]) -> usize {
-	take(input, 2).iter().fold(0, |n, byte| n << 8 | usize::from(*byte))
+	take(input, 2)
+		.iter()
+		.fold(0, |n, byte| n << 8 | usize::from(*byte))
 }
 
 /// Puts bytes of the input in place of some of the files', change by change.
 fn change(config: &mut Vec<u8>, weights: &mut Vec<u8>, mut input: &[u8]) {
 	while let [kind, rest @ ..] = input {
 		input = rest;
-		let file = if kind & 1 == 0 { &mut *config } else { &mut *weights };
+		let file = if kind & 1 == 0 {
+			&mut *config
+		} else {
+			&mut *weights
+		};
 		let at = number(&mut input) % (file.len() + 1);
 		let gone = usize::from(kind >> 1 & 7).min(file.len() - at);
 		let new = take(&mut input, usize::from(kind >> 4));
@@ -120,9 +137,10 @@ fn read(config: &[u8], weights: &[u8]) -> Option<LoraWeights> {
 }
 
 fuzz_target!(|input: &[u8]| {
-	let [kind, mut input @ ..] = input else {
+	let [kind, rest @ ..] = input else {
 		return;
 	};
+	let mut input = rest;
 	if let Some((config, weights)) = SEEDS.get(usize::from(*kind)) {
 		let (mut config, mut weights) = (config.clone(), weights.clone());
 		if input.is_empty() {
