@@ -304,9 +304,9 @@ impl Stamp {
 	/// Whether a change from now on is sure to show.
 	fn is_settled(&self) -> bool {
 		let now = SystemTime::now().duration_since(UNIX_EPOCH);
-		let before = now.unwrap_or_default().saturating_sub(SETTLED);
-		let newest = self.0.iter().map(|file| file.changed.0).max();
-		newest.is_some_and(|at| u64::try_from(at).map_or(true, |at| at < before.as_secs()))
+		let before = now.unwrap_or_default().saturating_sub(SETTLED).as_secs();
+		let before = i64::try_from(before).unwrap_or(i64::MAX);
+		self.0.iter().all(|file| file.changed.0 < before)
 	}
 }
 
