@@ -439,7 +439,7 @@ def cold(settings, model):
     gaps = {kind: background.gaps(windows[kind]) for kind in windows}
     raw = {"first_token_ms": {key: spread(values) for key, values in firsts.items()},
            "gap_ms": {kind: spread(values) for kind, values in gaps.items()}, "ours_told": worker.told,
-           "mean_load_ms": loads.get("openledger_adapter_load_milliseconds_total", 0) / max(1, loads.get("openledger_adapter_loads_total", 1))}
+           "mean_load_ms": loads.get("openledger_adapter_load_milliseconds_sum", 0) / max(1, loads.get("openledger_adapter_loads_total", 1))}
     size = f"{adapters.bytes / 1e6:.1f} MB on disk"
     lines = []
     for where, what in [("alone", "no other traffic"), ("beside", f"beside {others} streams")]:
@@ -535,9 +535,9 @@ def load_n(settings, model):
         async with engines.client() as session:
             for name in adapters.names:
                 if len(firsts) % window == 0:
-                    marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_total", 0))
+                    marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_sum", 0))
                 firsts.append((await ask_one(worker, session, {**prompts.next(), "adapter": name, "tokens": 1})).first)
-            marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_total", 0))
+            marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_sum", 0))
 
     with Stage() as stage:
         # Room for a tenth of them: most loads have to evict.

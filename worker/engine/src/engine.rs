@@ -20,6 +20,7 @@ use crate::{
 	dora::BaseRows,
 	error::{AdapterError, EngineError},
 	grammar::{Constraint, Grammar, Grammars},
+	memory::Memory,
 	queue::{Job, QueueBounds, Shared},
 	request::{Request, TokenStream, Wake},
 	scheduler::{Limits, Scheduler},
@@ -47,6 +48,10 @@ pub struct EngineConfig {
 	pub kv_budget: usize,
 	/// Bytes for adapters in memory.
 	pub adapter_budget: usize,
+	/// Bytes for both together, of which each takes what it needs, in place of `kv_budget` and `adapter_budget`; 0 to keep
+	/// those two apart. A quarter is kept for either, and for KV at least one whole context, if that is no more than
+	/// half: a request may take no more of it, nor an adapter, a set or all pins of theirs.
+	pub memory_budget: usize,
 	/// Most requests that may wait.
 	pub max_queue: usize,
 	/// Most requests of one tenant that may wait; 0 for no bound but `max_queue`.
@@ -73,6 +78,7 @@ impl EngineConfig {
 			max_context: 4096,
 			kv_budget: 2 << 30,
 			adapter_budget: 1 << 30,
+			memory_budget: 0,
 			max_queue: 1024,
 			max_queue_per_tenant: 256,
 			step_adapter_bytes: 0,
@@ -105,10 +111,12 @@ pub struct EngineStats {
 	pub kv_cached: usize,
 	/// Bytes of KV set aside for running sequences.
 	pub kv_reserved: usize,
-	/// Bytes KV may take.
+	/// Most bytes KV may take.
 	pub kv_budget: usize,
-	/// Bytes adapters may take.
+	/// Most bytes adapters may take.
 	pub adapter_budget: usize,
+	/// Most bytes both may take together.
+	pub memory_budget: usize,
 	/// The adapter cache.
 	pub adapters: CacheStats,
 	/// Prompt tokens read, computed or from the prefix cache.
@@ -159,6 +167,7 @@ struct Inner {
 	weights_hash: [u8; 32],
 	tokenizer_hash: [u8; 32],
 	config: EngineConfig,
+	memory: Arc<Memory>,
 	page_tokens: usize,
 	page_bytes: usize,
 	thread: Mutex<Option<JoinHandle<()>>>,
@@ -266,14 +275,24 @@ impl Engine {
 			tokenizer_hash,
 		} = base;
 		config.max_context = context(&config, &shape);
-		if backend.page_bytes() > config.kv_budget {
-			let reason = format!(
-				"must hold at least one page of {} bytes",
-				backend.page_bytes()
-			);
-			return bad("kv_budget", &reason);
-		}
 		let (page_tokens, page_bytes) = (backend.page_tokens(), backend.page_bytes());
+		let whole = config.max_context.div_ceil(page_tokens) * page_bytes;
+		let (setting, memory) = match config.memory_budget {
+			0 => (
+				"kv_budget",
+				Memory::apart(config.kv_budget, config.adapter_budget),
+			),
+			total => ("memory_budget", Memory::shared(total, whole)),
+		};
+		if page_bytes > memory.kv_floor() {
+			let part = match config.memory_budget {
+				0 => "",
+				_ => "half of it ",
+			};
+			let reason = format!("{part}must hold at least one page of {page_bytes} bytes");
+			return bad(setting, &reason);
+		}
+		let memory = Arc::new(memory);
 		let rows = backend.base_rows();
 		let store = AdapterStore::open(&config.store)?;
 		let shared = Arc::new(Shared::default());
@@ -286,7 +305,7 @@ impl Engine {
 			store.clone(),
 			shape.clone(),
 			rows.clone(),
-			config.adapter_budget,
+			Arc::clone(&memory),
 			Box::new(move || waker.wake()),
 		)
 		.map_err(thread_error)?;
@@ -298,7 +317,7 @@ impl Engine {
 			tokenizer.clone(),
 			Limits {
 				max_batch: config.max_batch,
-				kv_budget: config.kv_budget,
+				memory: Arc::clone(&memory),
 				step_adapter_bytes: config.step_adapter_bytes,
 				prefix_cache: config.prefix_cache,
 				eos: shape.eos.clone(),
@@ -320,6 +339,7 @@ impl Engine {
 			weights_hash,
 			tokenizer_hash,
 			config,
+			memory,
 			page_tokens,
 			page_bytes,
 			thread: Mutex::new(Some(thread)),
@@ -346,7 +366,7 @@ impl Engine {
 				expected: "at least 1",
 			});
 		}
-		let fits = inner.config.kv_budget / inner.page_bytes * inner.page_tokens;
+		let fits = inner.memory.kv_floor() / inner.page_bytes * inner.page_tokens;
 		let limit = inner.config.max_context.min(fits);
 		let prompt = request.prompt.len();
 		if prompt.saturating_add(request.max_tokens) > limit {
@@ -462,8 +482,9 @@ impl Engine {
 			kv_bytes: now(&counters.kv_bytes),
 			kv_cached: now(&counters.kv_cached),
 			kv_reserved: now(&counters.kv_reserved),
-			kv_budget: self.inner.config.kv_budget,
-			adapter_budget: self.inner.config.adapter_budget,
+			kv_budget: self.inner.memory.kv_most(),
+			adapter_budget: self.inner.memory.adapter_most(),
+			memory_budget: self.inner.memory.total(),
 			adapters: self.inner.cache.stats(),
 			tokens_in: so_far(&counters.tokens_in),
 			cached_tokens: so_far(&counters.cached_tokens),

@@ -43,6 +43,7 @@ mod engine;
 mod fair;
 mod family;
 mod gguf;
+mod memory;
 mod plan;
 mod prefix;
 mod queue;
@@ -51,7 +52,7 @@ mod updates;
 mod usage;
 
 pub use adapter::{AdapterConfig, LoraWeights};
-pub use cache::CacheStats;
+pub use cache::{CacheStats, LOAD_BOUNDS_MS};
 pub use config::{ModelConfig, RopeScaling};
 pub use cpu::{CpuSettings, Precision};
 pub use engine::{Base, Engine, EngineConfig, EngineStats};

@@ -95,6 +95,16 @@ pub trait AdapterSource: Send + Sync + std::fmt::Debug {
 	/// # Errors
 	/// [`AdapterError`], whatever went wrong.
 	fn fetch(&self, key: &AdapterKey, limit: u64) -> Result<Option<AdapterFiles>, AdapterError>;
+
+	/// Fetches a file of at most `limit` bytes that lies beside the adapters' folders; `None` when the place does not
+	/// have it. Blocks too.
+	///
+	/// # Errors
+	/// [`AdapterError`], whatever went wrong.
+	fn fetch_file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, AdapterError> {
+		let _ = (name, limit);
+		Ok(None)
+	}
 }
 
 /// The folder of adapters of one worker, and where else to look. Clones share the sources.
