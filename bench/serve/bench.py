@@ -60,6 +60,18 @@ def bandwidth():
         ours.stop()
 
 
+def busy(seconds=2.0):
+    """Processors that other programs keep busy now, while we do nothing."""
+    def ticks():
+        with open("/proc/stat") as file:
+            fields = [int(field) for field in file.readline().split()[1:9]]
+        return sum(fields) - fields[3] - fields[4], sum(fields)
+
+    (worked, all_of_it), _ = ticks(), time.sleep(seconds)
+    worked_then, all_then = ticks()
+    return round((worked_then - worked) / max(1, all_then - all_of_it) * os.cpu_count(), 2)
+
+
 def stop(*_):
     """Ends what was started, too; a second signal must not break that off."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -105,13 +117,13 @@ def main():
         for name in row.models:
             if given.models and name not in given.models:
                 continue
-            load, begin = os.getloadavg()[0], time.monotonic()
+            others, begin = busy(), time.monotonic()
             say(f"{row.name} on {name}: {row.title}")
             lines = rows.measured(row.name, settings, models.model(name))
             result = {
                 "row": row.name, "title": row.title, "model": name, "lines": lines, "commit": built, "machine": here,
                 "bandwidth": settings.bandwidth, "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - begin, 1), "load_before": load, "settings": vars(given),
+                "seconds": round(time.monotonic() - begin, 1), "busy_before": others, "busy_after": busy(), "settings": vars(given),
             }
             (RESULTS / f"{row.name}.{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
             failed |= any("ours_error" in line for line in lines)

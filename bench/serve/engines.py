@@ -167,11 +167,11 @@ def programs():
 class Ours(Library):
     """Our engine as a library, in examples/play.rs."""
 
-    def __init__(self, model, store, rows=32, adapter_mib=2048, context=1024):
+    def __init__(self, model, store, rows=32, adapter_mib=2048, context=1024, precision="exact"):
         settings = {"model": str(model.weights), "store": str(store), "threads": THREADS, "max_batch": rows,
-                    "max_context": context, "adapter_mib": adapter_mib}
-        super().__init__(f"ours-{model.name}", [programs() / "play", json.dumps(settings)])
-        self.told = f"openledger-engine in its own process, {model.dtype} weights, {THREADS} threads"
+                    "max_context": context, "adapter_mib": adapter_mib, "precision": precision}
+        super().__init__(f"ours-{model.name}-{precision}", [programs() / "play", json.dumps(settings)])
+        self.told = f"openledger-engine in its own process, {model.dtype} weights, precision {precision}, {THREADS} threads"
 
     def bandwidth(self):
         """Bytes per second that this machine reads from memory."""
@@ -293,17 +293,19 @@ class Server:
 class Worker(Process, Server):
     """`openledger-worker serve --offline` with its HTTP port."""
 
-    def __init__(self, model, store, rows=32, adapter_mib=2048, context=1024, queue=1024, streams=1024, kv_mib=1024):
+    def __init__(self, model, store, rows=32, adapter_mib=2048, context=1024, queue=1024, streams=1024, kv_mib=1024,
+                 precision="exact"):
         port = free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="bench-worker-")
         self.settings = {"--threads": THREADS, "--max-batch": rows, "--max-queue": queue, "--max-streams": streams,
-                         "--max-context": context, "--kv-budget": kv_mib, "--adapter-budget": adapter_mib}
+                         "--max-context": context, "--kv-budget": kv_mib, "--adapter-budget": adapter_mib,
+                         "--precision": precision}
         command = [programs() / "openledger-worker", "serve", "--offline", "--model", model.weights, "--base-name", BASE,
                    "--store", store, "--data", pathlib.Path(self.folder.name) / "data", "--grpc", f"127.0.0.1:{free_port()}",
                    "--http", f"127.0.0.1:{port}", "--store-quota", 0]
         for name, value in self.settings.items():
             command += [name, value]
-        super().__init__(f"worker-{model.name}", command, env={"RUST_LOG": os.environ.get("RUST_LOG", "warn")})
+        super().__init__(f"worker-{model.name}-{precision}", command, env={"RUST_LOG": os.environ.get("RUST_LOG", "warn")})
         self.address = f"http://127.0.0.1:{port}"
         self.url = f"{self.address}/v1/completions"
         self.told = (f"openledger-worker over HTTP, {model.dtype} weights, "
@@ -328,6 +330,14 @@ class Worker(Process, Server):
         return {"model": request["adapter"] or BASE, "prompt": request["text"], "max_tokens": request["tokens"],
                 "temperature": 0, "stream": True, "stream_options": {"include_usage": True},
                 **({"user": request["tenant"]} if "tenant" in request else {})}
+
+    async def load(self, session, name):
+        """Has an adapter loaded by the operator's call, which answers when it is in memory."""
+        token = (pathlib.Path(self.folder.name) / "data" / "operator.token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        async with session.post(f"{self.address}/v1/load_lora_adapter", json={"lora_name": name}, headers=headers) as reply:
+            if reply.status != 200:
+                raise Failed(f"loading {name}: HTTP {reply.status}: {(await reply.text())[:300]}")
 
     def metrics(self):
         """Sum over labels of each metric."""

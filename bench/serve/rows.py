@@ -169,13 +169,18 @@ def same_texts(contenders, requests, tokens=8):
 
 
 def beside(settings, model, what, target, ours, peer, names, adapter_bytes):
-    """One line of ours against a peer. `ours` and `peer` start the engines; a peer that fails is written down."""
+    """One line of ours against a peer. `ours` (of a precision) and `peer` start the engines; a peer that fails is written down.
+
+    The peers round the inputs of matrix products to bf16 or int8, so that ours does so in the figure. In exact
+    arithmetic it is measured beside, for the reader.
+    """
     rows, make = len(names), same_prompts(settings, model, names)
     line = {"what": f"{what}, {settings.prompt} in / {settings.tokens} out", "target": f"≥ {target}×",
             "floor": round(floor(settings, model, rows, adapter_bytes), 1), "unit": "tok/s", "met": None, "raw": {}}
     with Stage() as stage:
         contenders = {}
-        for name, start in [("ours", ours), ("peer", peer)]:
+        starts = {"ours": lambda: ours("rounded"), "exact": lambda: ours("exact"), "peer": peer}
+        for name, start in starts.items():
             try:
                 engine = stage.start(start)
                 contenders[name] = (engine, make)
@@ -190,10 +195,12 @@ def beside(settings, model, what, target, ours, peer, names, adapter_bytes):
             line["peer_error"] = str(error)
             say(f"  failed: {error}")
             raw = contest(settings, {"ours": contenders["ours"]}) if "ours" in contenders else {}
-        if len(raw) == 2 and all(hasattr(engine, "text") for engine, _ in contenders.values()):
-            line["raw"]["same_texts"] = same_texts(contenders, make(0))
+        judged = {name: contenders[name] for name in ["exact", "peer"] if name in raw}
+        if len(judged) == 2 and all(hasattr(engine, "text") for engine, _ in judged.values()):
+            line["raw"]["same_texts"] = same_texts(judged, make(0))
     line["raw"].update(raw)
     line["ours"] = raw.get("ours", {}).get("rate")
+    line["exact"] = raw.get("exact", {}).get("rate")
     line["peer"] = raw.get("peer", {}).get("rate")
     if line["ours"] and line["peer"]:
         line["ratio"] = round(line["ours"] / line["peer"], 2)
@@ -210,7 +217,7 @@ def against_library(settings, model, peer, rows, target, python=None):
     adapters = Adapters(model, rows)
     paths = {name: str(adapters.path(name)) for name in adapters.names}
     return beside(settings, model, f"{rows} rows on {rows} adapters ({adapters.kind})", target,
-                  lambda: Ours(model, adapters.store, rows), lambda: Peer(peer, model, paths, rows, python),
+                  lambda precision: Ours(model, adapters.store, rows, precision=precision), lambda: Peer(peer, model, paths, rows, python),
                   adapters.names, rows * adapters.bytes)
 
 
@@ -238,15 +245,15 @@ def mistralrs_32(settings, model):
 def llama_8(settings, model):
     adapters = Adapters(model, 8)
     return beside(settings, model, f"8 clients on 8 adapters ({adapters.kind}), over HTTP", 3,
-                  lambda: Worker(model, adapters.store, 8), lambda: Llama(model, adapters, adapters.names, 8),
+                  lambda precision: Worker(model, adapters.store, 8, precision=precision), lambda: Llama(model, adapters, adapters.names, 8),
                   adapters.names, 8 * adapters.bytes)
 
 
 @row("llama-base", "llama.cpp's server, base, one stream", ["qwen", "smol-q4"])
 def llama_base(settings, model):
     adapters = Adapters(model, 1)
-    return beside(settings, model, "base, one stream, over HTTP", 1.0, lambda: Worker(model, adapters.store, 8),
-                  lambda: Llama(model, adapters, [], 1), [None], 0)
+    return beside(settings, model, "base, one stream, over HTTP", 1.0,
+                  lambda precision: Worker(model, adapters.store, 8, precision=precision), lambda: Llama(model, adapters, [], 1), [None], 0)
 
 
 @row("openvino-8", "OpenVINO GenAI, 8 / 8", ["qwen"])
@@ -432,7 +439,7 @@ def cold(settings, model):
     gaps = {kind: background.gaps(windows[kind]) for kind in windows}
     raw = {"first_token_ms": {key: spread(values) for key, values in firsts.items()},
            "gap_ms": {kind: spread(values) for kind, values in gaps.items()}, "ours_told": worker.told,
-           "mean_load_ms": loads.get("openledger_adapter_load_milliseconds_total", 0) / max(1, loads.get("openledger_adapter_loads_total", 1))}
+           "mean_load_ms": loads.get("openledger_adapter_load_milliseconds_sum", 0) / max(1, loads.get("openledger_adapter_loads_total", 1))}
     size = f"{adapters.bytes / 1e6:.1f} MB on disk"
     lines = []
     for where, what in [("alone", "no other traffic"), ("beside", f"beside {others} streams")]:
@@ -441,41 +448,54 @@ def cold(settings, model):
                       "target": "≤ 50 ms", "ours": round(1e3 * median(firsts[f"{where} cold"]), 1),
                       "peer": round(1e3 * median(firsts[f"{where} warm"]), 1), "peer_is": "own, warm", "unit": "ms",
                       "figure": f"{added:+.1f} ms", "met": added <= 50, "raw": raw})
-    worst = quantile(gaps["cold"], 0.95) / median(gaps["warm"])
-    lines.append({"what": f"token gap of the {others} other streams during such loads: 95th percentile against the median during "
-                          "newcomers with warm adapters", "target": "≤ 1.5×", "ours": round(1e3 * quantile(gaps["cold"], 0.95), 1),
-                  "peer": round(1e3 * median(gaps["warm"]), 1), "peer_is": "own, warm", "unit": "ms",
-                  "figure": f"{worst:.2f}×", "met": worst <= 1.5, "raw": {}})
+    # A newcomer's prompt is computed beside the streams, warm or cold: what a load adds is the difference.
+    for q, name in [(0.5, "median"), (0.95, "95th percentile")]:
+        of, usual = quantile(gaps["cold"], q), quantile(gaps["warm"], q)
+        lines.append({"what": f"token gap of the {others} other streams while such newcomers come: {name} against that with newcomers on warm "
+                              "adapters", "target": "≤ 1.5×", "ours": round(1e3 * of, 1), "peer": round(1e3 * usual, 1),
+                      "peer_is": "own, warm", "unit": "ms", "figure": f"{of / usual:.2f}×", "met": of / usual <= 1.5, "raw": {}})
     return lines
 
 
 @row("cold-500", "500 cold adapters during traffic", ["qwen", "smol-q4"])
 def cold_500(settings, model):
     count, others, hot = settings.several(500), 8, 8
-    adapters = many(settings, model, hot + count)
+    adapters = many(settings, model, hot + 2 * count)
     newcomer, long = Prompts(model, 4, seed=4), Prompts(model, 32, seed=5)
+    loaded, asked = adapters.names[hot:hot + count], adapters.names[hot + count:]
     windows = {}
 
     async def measure(worker):
         async with engines.client() as session:
-            names = {"warm": [adapters.names[i % hot] for i in range(count)], "cold": adapters.names[hot:]}
-            for name in adapters.names[:hot]:
+            async def each(kind, names, what):
+                """Does it for all names, four at a time."""
+                left = list(names)
+
+                async def one():
+                    while left:
+                        await what(left.pop())
+
+                begin = time.perf_counter()
+                await asyncio.gather(*(one() for _ in range(4)))
+                windows[kind] = [(begin, time.perf_counter())]
+
+            async def newcome(name):
                 await ask_one(worker, session, {**newcomer.next(), "adapter": name, "tokens": 1})
+
+            async def load(name):
+                await worker.load(session, name)
+
+            for name in adapters.names[:hot]:
+                await newcome(name)
             background = Background(worker, session, long, adapters.names[:others], 256)
             await asyncio.sleep(3)
             begin = time.perf_counter()
             await asyncio.sleep(15)
             windows["quiet"] = [(begin, time.perf_counter())]
-            for kind in ["warm", "cold"]:
-                left = list(names[kind])
-
-                async def one():
-                    while left:
-                        await ask_one(worker, session, {**newcomer.next(), "adapter": left.pop(), "tokens": 1})
-
-                begin = time.perf_counter()
-                await asyncio.gather(*(one() for _ in range(4)))
-                windows[kind] = [(begin, time.perf_counter())]
+            await each("loads", loaded, load)
+            await asyncio.sleep(1)
+            await each("warm newcomers", [adapters.names[i % hot] for i in range(count)], newcome)
+            await each("cold newcomers", asked, newcome)
             await background.stop()
             return background
 
@@ -483,20 +503,24 @@ def cold_500(settings, model):
         worker = stage.start(lambda: Worker(model, adapters.store, others + 4, adapter_mib=4096))
         background = asyncio.run(measure(worker))
         loads = worker.metrics().get("openledger_adapter_loads_total", 0)
-    if loads < count:
-        raise Failed(f"the worker loaded {loads:.0f} adapters, {count} should have been cold")
+    if loads < 2 * count:
+        raise Failed(f"the worker loaded {loads:.0f} adapters, {2 * count} should have been cold")
     gaps = {kind: background.gaps(windows[kind]) for kind in windows}
     seconds = {kind: round(windows[kind][0][1] - windows[kind][0][0], 2) for kind in windows}
     raw = {"gap_ms": {kind: spread(values) for kind, values in gaps.items()}, "seconds": seconds, "ours_told": worker.told}
+    quiet = median(gaps["quiet"])
     lines = []
     for q, name in [(0.5, "median"), (0.95, "95th percentile"), (0.99, "99th percentile")]:
-        figure = quantile(gaps["cold"], q) / median(gaps["cold"] if q > 0.5 else gaps["warm"])
-        against = "the median of the same gaps" if q > 0.5 else "the median with as many newcomers on warm adapters"
-        lines.append({"what": f"{count} cold adapters ({adapters.kind}) during {others} streams, 4 newcomers at a time: "
-                              f"{name} of the streams' token gaps against {against}",
-                      "target": "≤ 1.5×", "ours": round(1e3 * quantile(gaps["cold"], q), 1),
-                      "peer": round(1e3 * quantile(gaps["warm"], q), 1), "peer_is": "own, warm newcomers", "unit": "ms",
-                      "figure": f"{figure:.2f}×", "met": figure <= 1.5, "raw": raw if q == 0.5 else {}})
+        of = quantile(gaps["loads"], q)
+        lines.append({"what": f"{count} cold adapters ({adapters.kind}) loaded during {others} streams, 4 at a time, in {seconds['loads']} s: "
+                              f"{name} of the streams' token gaps against the median before", "target": "≤ 1.5×",
+                      "ours": round(1e3 * of, 1), "peer": round(1e3 * quiet, 1), "peer_is": "own, before", "unit": "ms",
+                      "figure": f"{of / quiet:.2f}×", "met": of / quiet <= 1.5, "raw": raw if q == 0.5 else {}})
+    of, beside = quantile(gaps["cold newcomers"], 0.95), quantile(gaps["warm newcomers"], 0.95)
+    lines.append({"what": f"{count} requests on as many other cold adapters, 4 at a time: 95th percentile of the streams' token gaps against that "
+                          "with as many requests on warm ones", "target": "≤ 1.5×", "ours": round(1e3 * of, 1),
+                  "peer": round(1e3 * beside, 1), "peer_is": "own, warm newcomers", "unit": "ms", "figure": f"{of / beside:.2f}×",
+                  "met": of / beside <= 1.5, "raw": {}})
     return lines
 
 
@@ -511,9 +535,9 @@ def load_n(settings, model):
         async with engines.client() as session:
             for name in adapters.names:
                 if len(firsts) % window == 0:
-                    marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_total", 0))
+                    marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_sum", 0))
                 firsts.append((await ask_one(worker, session, {**prompts.next(), "adapter": name, "tokens": 1})).first)
-            marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_total", 0))
+            marks.append(worker.metrics().get("openledger_adapter_load_milliseconds_sum", 0))
 
     with Stage() as stage:
         # Room for a tenth of them: most loads have to evict.
@@ -614,7 +638,7 @@ def logits(settings, _):
         apart += [float(value) for value in found]
         say(f"  {path.name}: {max(float(value) for value in found):.1e} apart at most")
     return [{"what": f"{count} trained adapters, 4 prompts each, {settings.tokens} tokens: largest distance of logits to PEFT's in f32",
-             "target": "≤ 1e-4, text equal", "ours": max(apart), "peer": None, "unit": "of the largest logit", "met": wrong == 0,
+             "target": "≤ 1e-4, text equal", "ours": max(apart), "peer": None, "unit": "of the largest logit", "is_speed": False, "met": wrong == 0,
              "figure": f"{max(apart):.1e}, {texts} of {len(apart)} texts equal", "raw": {"output": output}}]
 
 

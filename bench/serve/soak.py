@@ -132,12 +132,12 @@ def soak(settings, model):
     worst = max((of["first_ms"].get("median", 0) / 1e3 / usual for of in tenants.values()), default=0) if usual else 0
     return [
         {"what": f"{what}: failed requests", "target": "0", "ours": len(failed), "peer": None, "unit": f"of {len(done)}",
-         "figure": f"{len(failed)} failed, {len(short)} incomplete", "met": not failed and not short and bool(done), "raw": raw},
+         "figure": f"{len(failed)} failed, {len(short)} incomplete", "met": not failed and not short and bool(done), "is_speed": False, "raw": raw},
         {"what": "the same: growth of the worker's memory from its second third to its last", "target": "≤ 5 %",
          "ours": round(median(last) / 1e6, 1) if last else None, "peer": round(median(middle) / 1e6, 1) if middle else None,
-         "peer_is": "second third", "unit": "MB", "met": growth is not None and growth <= GROWTH,
+         "peer_is": "second third", "unit": "MB", "is_speed": False, "met": growth is not None and growth <= GROWTH,
          "figure": "too short" if growth is None else f"{100 * growth:+.1f} %", "raw": {}},
         {"what": "the same: starved tenants (median wait for the first token over 3 times that of all)", "target": "0",
-         "ours": len(starved), "peer": None, "unit": f"of {len(tenants)}", "met": not starved,
+         "ours": len(starved), "peer": None, "unit": f"of {len(tenants)}", "is_speed": False, "met": not starved,
          "figure": f"{len(starved)} starved; the slowest tenant waits {worst:.2f}× the median", "raw": {}},
     ]

@@ -69,11 +69,6 @@ impl From<Vec<f32>> for LoraStore {
 }
 
 impl LoraStore {
-	/// As bf16, rounded if they are not that already.
-	pub fn narrow(weights: &[f32]) -> Self {
-		Self::Bf16(weights.iter().map(|v| bf16::from_f32(*v)).collect())
-	}
-
 	/// The weights.
 	pub fn values(&self) -> LoraValues<'_> {
 		match self {

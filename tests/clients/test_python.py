@@ -227,6 +227,19 @@ class OpenAI(unittest.TestCase):
         self.assertLess(dot(answer.data[0].embedding, vectors[0]), 0.99999)
         self.assertGreater(answer.usage.prompt_tokens, 2)
 
+    def test_a_weighted_set_of_adapters_is_asked_for_by_field_or_by_name(self):
+        meaning = lambda **settings: client.embeddings.create(input="The cat sleeps.", encoding_format="float", **settings).data[0].embedding
+        half = meaning(model=MODEL, extra_body={"adapters": [{"name": ADAPTER, "weight": 0.5}]})
+        self.assertEqual(half, meaning(model=f"{ADAPTER}*0.5"))
+        self.assertNotEqual(half, meaning(model=ADAPTER))
+        self.assertNotEqual(half, meaning(model=MODEL))
+        spelt = f"{ADAPTER}*0.5+{ADAPTER}"
+        with self.assertRaises(openai.BadRequestError) as refused:
+            chat(model=spelt)
+        self.assertEqual((refused.exception.code, refused.exception.param), ("adapter-bad-set", "adapters"))
+        with self.assertRaises(openai.NotFoundError):
+            chat(model=f"{ADAPTER}+nobody")
+
     def test_models_and_adapters_are_listed_loaded_and_unloaded(self):
         names = {model.id: model for model in client.models.list()}
         self.assertIn(MODEL, names)

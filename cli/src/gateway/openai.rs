@@ -39,6 +39,7 @@ pub struct Request {
 	min_tokens: Option<u32>,
 	logprobs: Option<Value>,
 	tools: Option<Vec<Value>>,
+	adapters: Option<Value>,
 	response_format: Option<Value>,
 }
 
@@ -124,6 +125,12 @@ impl Request {
 		if self.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
 			return Err(GatewayError::parameter("tools", "Tools are not offered."));
 		}
+		if self.adapters.as_ref().is_some_and(|set| !set.is_null()) {
+			return Err(GatewayError::parameter(
+				"adapters",
+				"A receipt pays the owners of one adapter: name it in `model`.",
+			));
+		}
 		let json_schema = json_schema(self.response_format.as_ref())?;
 		let logit_bias = self
 			.logit_bias
@@ -191,6 +198,7 @@ impl Request {
 			stop,
 			payer: None,
 			json_schema,
+			adapters: Vec::new(),
 		})
 	}
 }
@@ -443,6 +451,10 @@ mod tests {
 			("messages", json!({ "model": "m" })),
 			("messages", json!({ "model": "m", "messages": image })),
 			("n", json!({ "model": "m", "messages": user, "n": 2 })),
+			(
+				"adapters",
+				json!({ "model": "m", "messages": user, "adapters": [{ "name": "a" }] }),
+			),
 			(
 				"logprobs",
 				json!({ "model": "m", "messages": user, "logprobs": true }),

@@ -509,7 +509,7 @@ fn main() -> Outcome<()> {
 		begin.elapsed(),
 		tokens as f64 / begin.elapsed().as_secs_f64(),
 		stats.loads - before.adapters.loads,
-		(stats.load_ms - before.adapters.load_ms) as f64 / (stats.loads - before.adapters.loads) as f64,
+		1e3 * (stats.load_time - before.adapters.load_time).as_secs_f64() / (stats.loads - before.adapters.loads) as f64,
 		stats.evictions - before.adapters.evictions
 	);
 	println!(

@@ -622,10 +622,6 @@ impl LoraWeights {
 			check_copy(*module, copy, base, rows)?;
 		}
 		let narrow = narrow(&file);
-		let store = |values: Vec<f32>| match narrow {
-			true => LoraStore::narrow(&values),
-			false => LoraStore::F32(values),
-		};
 		let mut bytes = 0;
 		let embedding = survey
 			.modules
@@ -635,7 +631,7 @@ impl LoraWeights {
 		if let Some(update) = &embedding {
 			bytes += (update.a.len() + update.b.len()) * 4;
 		}
-		let mut read: HashMap<Module, (Vec<f32>, SliceWeights)> = HashMap::new();
+		let mut read: HashMap<Module, (LoraStore, SliceWeights)> = HashMap::new();
 		for (module, parts) in &survey.modules {
 			let Linear {
 				a,
@@ -643,13 +639,13 @@ impl LoraWeights {
 				gain,
 				rank,
 				scale,
-			} = linear(config, *module, parts, rows)?;
+			} = linear(config, *module, parts, rows, narrow)?;
 			let slice = SliceWeights {
 				first: 0,
 				rank,
 				column: 0,
 				width: module.shape(base).1,
-				b: store(b),
+				b,
 				scale,
 				gain,
 			};
@@ -658,24 +654,19 @@ impl LoraWeights {
 		}
 		let mut site = |modules: &[Module]| {
 			let mut site = SiteWeights::default();
-			let mut all = Vec::new();
+			let mut all = Vec::with_capacity(modules.len());
 			let (mut first, mut column) = (0, 0);
 			for module in modules {
 				let (_, width) = module.shape(base);
 				if let Some((a, mut slice)) = read.remove(module) {
-					if all.is_empty() {
-						all = a;
-					} else {
-						all.extend_from_slice(&a);
-					}
+					all.push(a);
 					(slice.first, slice.column) = (first, column);
 					first += slice.rank;
 					site.slices.push(slice);
 				}
 				column += width;
 			}
-			all.shrink_to_fit();
-			site.a = store(all);
+			site.a = stacked(all);
 			bytes += site.a.bytes();
 			site
 		};
@@ -704,6 +695,31 @@ impl LoraWeights {
 			members: Vec::new(),
 			bytes,
 		})
+	}
+}
+
+/// One below the other. All parts of an adapter have one type.
+fn stacked(mut parts: Vec<LoraStore>) -> LoraStore {
+	if parts.len() == 1 {
+		return parts.remove(0);
+	}
+	let len: usize = parts.iter().map(|part| part.values().len()).sum();
+	let (mut wide, mut narrow) = (Vec::new(), Vec::new());
+	for part in &parts {
+		match part {
+			LoraStore::F32(part) => {
+				wide.reserve_exact(len - wide.len());
+				wide.extend_from_slice(part);
+			}
+			LoraStore::Bf16(part) => {
+				narrow.reserve_exact(len - narrow.len());
+				narrow.extend_from_slice(part);
+			}
+		}
+	}
+	match narrow.is_empty() {
+		true => LoraStore::F32(wide),
+		false => LoraStore::Bf16(narrow),
 	}
 }
 
@@ -951,6 +967,14 @@ impl Found<'_> {
 		}
 	}
 
+	/// Rows and columns; none of a tensor that is no matrix.
+	fn sides(&self) -> (usize, usize) {
+		match self.view.shape() {
+			&[rows, columns] => (rows, columns),
+			_ => (0, 0),
+		}
+	}
+
 	/// All elements, finite.
 	fn values(&self) -> Result<Vec<f32>, AdapterError> {
 		let mut values = vec![0.0; self.view.shape().iter().product()];
@@ -959,18 +983,40 @@ impl Found<'_> {
 		Ok(values)
 	}
 
+	/// All elements of a bf16 tensor, finite.
+	fn narrow_values(&self) -> Result<Vec<bf16>, AdapterError> {
+		let values = self.view.data().chunks_exact(2);
+		let values: Vec<bf16> = values.map(|b| bf16::from_le_bytes([b[0], b[1]])).collect();
+		match all_finite_narrow(&values) {
+			true => Ok(values),
+			false => Err(AdapterError::NotFinite(self.name.clone())),
+		}
+	}
+
+	/// The transposed matrix of a bf16 tensor, finite.
+	fn narrow_transposed(&self) -> Result<Vec<bf16>, AdapterError> {
+		let (rows, columns) = self.sides();
+		let values = self.narrow_values()?;
+		let mut out = vec![bf16::ZERO; rows * columns];
+		for first in (0..rows).step_by(RUN) {
+			let count = RUN.min(rows - first);
+			for column in 0..columns {
+				let out = &mut out[column * rows + first..][..count];
+				for (row, o) in out.iter_mut().enumerate() {
+					*o = values[(first + row) * columns + column];
+				}
+			}
+		}
+		Ok(out)
+	}
+
 	/// The transposed matrix times `scale`, finite before and after.
 	fn transposed(&self, scale: f32) -> Result<Vec<f32>, AdapterError> {
-		/// Rows at a time: their columns are then written in runs of whole cache lines.
-		const ROWS: usize = 32;
-		let (rows, columns) = match self.view.shape() {
-			&[rows, columns] => (rows, columns),
-			_ => (0, 0),
-		};
+		let (rows, columns) = self.sides();
 		let mut out = vec![0.0; rows * columns];
-		let mut block = vec![0.0; ROWS * columns];
-		for first in (0..rows).step_by(ROWS) {
-			let count = ROWS.min(rows - first);
+		let mut block = vec![0.0; RUN * columns];
+		for first in (0..rows).step_by(RUN) {
+			let count = RUN.min(rows - first);
 			let block = &mut block[..count * columns];
 			self.copy(first * columns, block);
 			self.check(block)?;
@@ -984,6 +1030,15 @@ impl Found<'_> {
 		self.check(&out)?;
 		Ok(out)
 	}
+}
+
+/// Rows that are transposed at a time: their columns are then written in runs of whole cache lines.
+const RUN: usize = 32;
+
+fn all_finite_narrow(values: &[bf16]) -> bool {
+	values
+		.chunks(1024)
+		.all(|chunk| chunk.iter().fold(true, |ok, v| ok & v.is_finite()))
 }
 
 fn all_finite(values: &[f32]) -> bool {
@@ -1003,9 +1058,9 @@ fn pair<'a>(parts: &'a Parts<'_>) -> Result<(&'a Found<'a>, &'a Found<'a>), Adap
 
 /// A linear module's update.
 struct Linear {
-	a: Vec<f32>,
+	a: LoraStore,
 	/// `B^T`.
-	b: Vec<f32>,
+	b: LoraStore,
 	/// By how much DoRA stretches what the base computes, less 1.
 	gain: Vec<f32>,
 	rank: usize,
@@ -1013,23 +1068,35 @@ struct Linear {
 	scale: f32,
 }
 
-/// Reads a linear module's update.
+/// Reads a linear module's update; in bf16 if `narrow`, which the file then is.
 fn linear(
 	config: &AdapterConfig,
 	module: Module,
 	parts: &Parts,
 	rows: Option<&dyn BaseRows>,
+	narrow: bool,
 ) -> Result<Linear, AdapterError> {
 	let path = module.path();
 	let rank = config.rank(&path);
 	let (a_tensor, b_tensor) = pair(parts)?;
-	let a = a_tensor.values()?;
 	// Transposed so that one row of x becomes a few long multiply-adds instead of many short dot products.
 	let scale = config.scale(&path);
 	let Some(magnitude) = &parts.0[Part::Magnitude as usize] else {
 		// As stored, so that bf16 stays exact; the scale is applied to what `A` makes of the input.
-		let b = b_tensor.transposed(1.0)?;
-		if b.iter().any(|v| !(v * scale).is_finite()) {
+		let (a, b, finite);
+		if narrow {
+			let values = b_tensor.narrow_transposed()?;
+			finite = values.iter().all(|v| (v.to_f32() * scale).is_finite());
+			(a, b) = (
+				LoraStore::Bf16(a_tensor.narrow_values()?),
+				LoraStore::Bf16(values),
+			);
+		} else {
+			let values = b_tensor.transposed(1.0)?;
+			finite = values.iter().all(|v| (v * scale).is_finite());
+			(a, b) = (a_tensor.values()?.into(), values.into());
+		}
+		if !finite {
 			return Err(AdapterError::NotFinite(b_tensor.name.clone()));
 		}
 		return Ok(Linear {
@@ -1040,6 +1107,7 @@ fn linear(
 			scale,
 		});
 	};
+	let a = a_tensor.values()?;
 	let mut b = b_tensor.transposed(scale)?;
 	let rows = rows.ok_or_else(|| {
 		AdapterError::unsupported("use_dora without the base weights", "load it in an engine")
@@ -1052,8 +1120,8 @@ fn linear(
 	dora::stretch(rows, layer, name, &a, &mut b, rank, &mut gain)
 		.map_err(|row| AdapterError::NotFinite(format!("{} at row {row}", magnitude.name)))?;
 	Ok(Linear {
-		a,
-		b,
+		a: a.into(),
+		b: b.into(),
 		gain,
 		rank,
 		scale: 1.0,

@@ -13,10 +13,13 @@
 //! go on; after some patience nobody may pass it any more. Nothing here makes the scheduler wait. Pins do not end by
 //! themselves, so what does not fit beside them is refused at once. Besides the budget, at most one adapter file per
 //! loading thread is in memory while it is read.
+//!
+//! The budget may be shared with KV ([`crate::memory`]). What has to fit for good, an adapter, a set, all pins, is then
+//! measured by the adapters' floor; beyond that they stay as long as KV leaves them room.
 
 use std::{
 	collections::HashMap,
-	panic::{catch_unwind, AssertUnwindSafe},
+	panic::{catch_unwind, resume_unwind, AssertUnwindSafe},
 	sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
 	thread::JoinHandle,
 	time::{Duration, Instant},
@@ -27,8 +30,9 @@ use crate::{
 	config::ModelConfig,
 	dora::BaseRows,
 	error::AdapterError,
+	memory::Memory,
 	set::AdapterSet,
-	store::{AdapterKey, AdapterStore},
+	store::{AdapterFiles, AdapterKey, AdapterStore},
 };
 
 /// How often loads without room look again by themselves; normally they are told.
@@ -42,6 +46,9 @@ const SET_WAIT: Duration = Duration::from_secs(30);
 
 /// How much less urgent than a step the loading threads are to the operating system, of 19.
 const NICENESS: i32 = 10;
+
+/// Milliseconds by which loads are told apart in [`CacheStats::load_times`].
+pub const LOAD_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
 enum Slot {
 	Loading { hint: bool },
@@ -99,8 +106,11 @@ pub struct CacheStats {
 	pub loads: u64,
 	/// Loads that failed.
 	pub failures: u64,
-	/// Milliseconds spent reading, verifying and converting, waiting for room not counted.
-	pub load_ms: u64,
+	/// Time spent reading, verifying and converting, waiting for room not counted.
+	pub load_time: Duration,
+	/// How many loads took at most as long as [`LOAD_BOUNDS_MS`] says and longer than the bound before; those beyond the
+	/// last bound come last.
+	pub load_times: [u64; LOAD_BOUNDS_MS.len() + 1],
 }
 
 #[derive(Default)]
@@ -115,7 +125,6 @@ struct State {
 	inflation: f64,
 	stop: bool,
 	stats: CacheStats,
-	load_time: Duration,
 	loaded_bytes: u64,
 }
 
@@ -125,6 +134,8 @@ struct Shared {
 	store: AdapterStore,
 	base: ModelConfig,
 	rows: Option<Arc<dyn BaseRows>>,
+	memory: Arc<Memory>,
+	/// What adapters can always have of it.
 	budget: usize,
 	ready: Box<dyn Fn() + Send + Sync>,
 }
@@ -177,9 +188,9 @@ fn relative_cost(time: f64, bytes: f64, mean: f64) -> f64 {
 }
 
 impl State {
-	/// Evicts until `needed` bytes are free and reserves them; `false` (and nothing evicted) when leases forbid.
-	fn reserve(&mut self, needed: usize, budget: usize) -> bool {
-		let mut idle: Vec<(f64, u64, AdapterKey, usize)> = self
+	/// What could be evicted, the least value first.
+	fn idle(&self) -> Vec<(f64, u64, AdapterKey, usize)> {
+		let idle = self
 			.entries
 			.iter()
 			.filter_map(|(key, entry)| match &entry.slot {
@@ -187,24 +198,58 @@ impl State {
 					Some((entry.value, entry.used, *key, weights.bytes()))
 				}
 				_ => None,
-			})
-			.collect();
+			});
+		let mut idle: Vec<_> = idle.collect();
+		idle.sort_unstable_by(|a, b| (a.0.total_cmp(&b.0)).then(a.1.cmp(&b.1)));
+		idle
+	}
+
+	/// Evicts until `needed` bytes are free and reserves them; `false` (and nothing evicted) when leases forbid, or KV
+	/// has to give way first.
+	fn reserve(&mut self, needed: usize, memory: &Memory) -> bool {
+		let Err(missing) = memory.grow_adapters(self.stats.bytes + needed) else {
+			self.take(needed);
+			return true;
+		};
+		let idle = self.idle();
 		let evictable: usize = idle.iter().map(|(_, _, _, bytes)| bytes).sum();
-		if self.stats.bytes - evictable + needed > budget {
+		let kept = memory.kv_idle();
+		if evictable < missing {
+			if evictable + kept >= missing {
+				memory.ask(missing - evictable);
+			}
 			return false;
 		}
-		idle.sort_unstable_by(|a, b| (a.0.total_cmp(&b.0)).then(a.1.cmp(&b.1)));
+		if kept > evictable {
+			// For the next load, so that this one need not wait.
+			memory.ask(missing);
+		}
+		let mut freed = 0;
 		for (value, _, key, bytes) in idle {
-			if self.stats.bytes + needed <= budget {
+			if freed >= missing {
 				break;
 			}
-			self.drop_ready(&key, bytes);
-			self.inflation = self.inflation.max(value);
-			self.stats.evictions += 1;
+			self.evict(&key, value, bytes);
+			freed += bytes;
 		}
-		self.stats.bytes += needed;
+		// KV may have grown meanwhile.
+		let granted = memory.grow_adapters(self.stats.bytes + needed).is_ok();
+		match granted {
+			true => self.take(needed),
+			false => memory.set_adapters(self.stats.bytes),
+		}
+		granted
+	}
+
+	fn take(&mut self, bytes: usize) {
+		self.stats.bytes += bytes;
 		self.stats.peak_bytes = self.stats.peak_bytes.max(self.stats.bytes);
-		true
+	}
+
+	fn evict(&mut self, key: &AdapterKey, value: f64, bytes: usize) {
+		self.drop_ready(key, bytes);
+		self.inflation = self.inflation.max(value);
+		self.stats.evictions += 1;
 	}
 
 	/// Frees an adapter in memory that nobody holds.
@@ -295,7 +340,7 @@ impl State {
 	}
 
 	/// The next load that can be done now, with its room reserved if its size is known.
-	fn next(&mut self, budget: usize) -> Option<Pending> {
+	fn next(&mut self, budget: usize, memory: &Memory) -> Option<Pending> {
 		let mut gone = Vec::new();
 		self.queue.retain(|pending| {
 			let wanted = self.entries.get(&pending.key).is_some_and(|entry| {
@@ -325,7 +370,7 @@ impl State {
 						pending.needed = None;
 						return Some(pending);
 					}
-					if !self.must_yield(since) && self.reserve(needed, budget) {
+					if !self.must_yield(since) && self.reserve(needed, memory) {
 						return Some(self.queue.remove(index));
 					}
 					continue;
@@ -370,7 +415,7 @@ impl Cache {
 		store: AdapterStore,
 		base: ModelConfig,
 		rows: Option<Arc<dyn BaseRows>>,
-		budget: usize,
+		memory: Arc<Memory>,
 		ready: Box<dyn Fn() + Send + Sync>,
 	) -> std::io::Result<Self> {
 		let shared = Arc::new(Shared {
@@ -379,7 +424,8 @@ impl Cache {
 			store,
 			base,
 			rows,
-			budget,
+			budget: memory.adapter_floor(),
+			memory,
 			ready,
 		});
 		// Two at least, so that one that waits for a far store does not hold up the others.
@@ -575,6 +621,7 @@ impl Cache {
 			Slot::Ready(weights) if entry.is_idle() => {
 				let bytes = weights.bytes();
 				state.drop_ready(key, bytes);
+				self.shared.memory.set_adapters(state.stats.bytes);
 			}
 			_ => return Err(AdapterError::InUse(key.folder())),
 		}
@@ -592,6 +639,31 @@ impl Cache {
 		list
 	}
 
+	/// Bytes of adapters beyond their floor that nobody uses.
+	pub fn idle(&self) -> usize {
+		let state = self.shared.lock();
+		let beyond = state.stats.bytes.saturating_sub(self.shared.budget);
+		if beyond == 0 {
+			return 0;
+		}
+		let idle = state.idle().iter().map(|(_, _, _, bytes)| bytes).sum();
+		beyond.min(idle)
+	}
+
+	/// Evicts adapters that nobody uses until `bytes` are free or they are down to their floor.
+	pub fn give_way(&self, bytes: usize) {
+		let mut state = self.shared.lock();
+		let mut freed = 0;
+		for (value, _, key, size) in state.idle() {
+			if freed >= bytes || state.stats.bytes <= self.shared.budget {
+				break;
+			}
+			state.evict(&key, value, size);
+			freed += size;
+		}
+		self.shared.memory.set_adapters(state.stats.bytes);
+	}
+
 	/// To be called after leases ended: a load may find room now.
 	pub fn released(&self) {
 		self.shared.changed.notify_all();
@@ -599,11 +671,7 @@ impl Cache {
 
 	/// Counters.
 	pub fn stats(&self) -> CacheStats {
-		let state = self.shared.lock();
-		CacheStats {
-			load_ms: state.load_time.as_millis() as u64,
-			..state.stats
-		}
+		self.shared.lock().stats
 	}
 
 	/// Adapters in memory and their bytes.
@@ -697,7 +765,7 @@ fn load_next(shared: &Shared) -> bool {
 		if state.stop {
 			return false;
 		}
-		if let Some(pending) = state.next(shared.budget) {
+		if let Some(pending) = state.next(shared.budget, &shared.memory) {
 			break pending;
 		}
 		if state.queue.is_empty() && !state.sets_wait() {
@@ -706,8 +774,8 @@ fn load_next(shared: &Shared) -> bool {
 		}
 		let tell = state.sets_wait();
 		state = shared.wait_for(state, RETRY);
-		if tell {
-			// A set's patience may have ended; the scheduler looks when it is told.
+		if tell || shared.memory.is_asked() {
+			// A set's patience may have ended, or KV has to give way; the scheduler looks when it is told.
 			drop(state);
 			(shared.ready)();
 			state = shared.lock();
@@ -726,7 +794,10 @@ fn load_next(shared: &Shared) -> bool {
 		Ok(Loaded::Done(weights, time)) => {
 			state.stats.resident += 1;
 			state.stats.loads += 1;
-			state.load_time += time;
+			state.stats.load_time += time;
+			let within = |bound: &u64| time <= Duration::from_millis(*bound);
+			let at = LOAD_BOUNDS_MS.iter().position(within);
+			state.stats.load_times[at.unwrap_or(LOAD_BOUNDS_MS.len())] += 1;
 			state.loaded_bytes += weights.bytes() as u64;
 			tracing::debug!(
 				adapter = key.folder(),
@@ -734,7 +805,7 @@ fn load_next(shared: &Shared) -> bool {
 				?time,
 				"adapter loaded"
 			);
-			let mean = state.load_time.as_secs_f64() / state.loaded_bytes.max(1) as f64;
+			let mean = state.stats.load_time.as_secs_f64() / state.loaded_bytes.max(1) as f64;
 			let cost = relative_cost(time.as_secs_f64(), weights.bytes() as f64, mean);
 			let inflation = state.inflation;
 			if let Some(entry) = state.entries.get_mut(&key) {
@@ -778,7 +849,9 @@ struct Reserved<'a> {
 
 impl Drop for Reserved<'_> {
 	fn drop(&mut self) {
-		self.shared.lock().stats.bytes -= self.bytes;
+		let mut state = self.shared.lock();
+		state.stats.bytes -= self.bytes;
+		self.shared.memory.set_adapters(state.stats.bytes);
 	}
 }
 
@@ -791,7 +864,36 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 	let key = &pending.key;
 	shared.store.fetch(key)?;
 	let begin = Instant::now();
-	let files = shared.store.load(key)?;
+	let files = shared.store.read(key)?;
+	let loaded = std::thread::scope(|scope| {
+		// Hashing takes as long as all the rest: both at once. Nothing leaves here before the files are known.
+		let known = scope.spawn(|| files.verify(key));
+		let converted = convert(shared, pending, &files, &mut reserved);
+		known.join().unwrap_or_else(|e| resume_unwind(e))?;
+		converted
+	})?;
+	Ok(match loaded {
+		Converted::Done(weights) => {
+			reserved.bytes = 0;
+			Loaded::Done(weights, begin.elapsed())
+		}
+		Converted::NoRoom(needed) => Loaded::NoRoom(needed),
+	})
+}
+
+/// What became of files that were read.
+enum Converted {
+	Done(LoraWeights),
+	NoRoom(usize),
+}
+
+/// Makes weights of files that may still turn out to be others than they are said to be.
+fn convert(
+	shared: &Shared,
+	pending: &Pending,
+	files: &AdapterFiles,
+	reserved: &mut Reserved,
+) -> Result<Converted, AdapterError> {
 	let config = AdapterConfig::parse(&files.config)?;
 	let needed = LoraWeights::examine(&config, &files.weights, &shared.base)?;
 	if needed > shared.budget {
@@ -803,9 +905,10 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 	if pending.needed != Some(needed) {
 		let mut state = shared.lock();
 		state.stats.bytes -= std::mem::take(&mut reserved.bytes);
+		shared.memory.set_adapters(state.stats.bytes);
 		state.beside_pins(needed, shared.budget)?;
-		if state.must_yield(pending.since) || !state.reserve(needed, shared.budget) {
-			return Ok(Loaded::NoRoom(needed));
+		if state.must_yield(pending.since) || !state.reserve(needed, &shared.memory) {
+			return Ok(Converted::NoRoom(needed));
 		}
 		reserved.bytes = needed;
 	}
@@ -816,8 +919,7 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 		shared.rows.as_deref(),
 	)?;
 	debug_assert_eq!(weights.bytes(), needed, "the header foretells the bytes");
-	reserved.bytes = 0;
-	Ok(Loaded::Done(weights, begin.elapsed()))
+	Ok(Converted::Done(weights))
 }
 
 #[cfg(test)]

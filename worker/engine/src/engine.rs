@@ -22,6 +22,7 @@ use crate::{
 	error::{AdapterError, EngineError},
 	grammar::{Constraint, Grammar, Grammars},
 	machine::Processor,
+	memory::Memory,
 	queue::{Job, QueueBounds, Shared},
 	request::{Request, TokenStream, Wake},
 	scheduler::{Limits, Scheduler},
@@ -51,6 +52,10 @@ pub struct EngineConfig {
 	/// Bytes for adapters in host memory. With 0, [`Engine::new`] takes 1 GiB on a processor, and a quarter of the host's
 	/// free memory beside a device.
 	pub adapter_budget: usize,
+	/// Bytes for both together, of which each takes what it needs, in place of `kv_budget` and `adapter_budget`; 0 to keep
+	/// those two apart. A quarter is kept for either, and for KV at least one whole context, if that is no more than
+	/// half: a request may take no more of it, nor an adapter, a set or all pins of theirs.
+	pub memory_budget: usize,
 	/// Most requests that may wait.
 	pub max_queue: usize,
 	/// Most requests of one tenant that may wait; 0 for no bound but `max_queue`.
@@ -83,6 +88,7 @@ impl EngineConfig {
 			max_context: 4096,
 			kv_budget: DEFAULT_KV_BUDGET,
 			adapter_budget: DEFAULT_ADAPTER_BUDGET,
+			memory_budget: 0,
 			max_queue: 1024,
 			max_queue_per_tenant: 256,
 			step_adapter_bytes: 0,
@@ -116,10 +122,12 @@ pub struct EngineStats {
 	pub kv_cached: usize,
 	/// Bytes of KV set aside for running sequences.
 	pub kv_reserved: usize,
-	/// Bytes KV may take.
+	/// Most bytes KV may take.
 	pub kv_budget: usize,
-	/// Bytes adapters may take.
+	/// Most bytes adapters may take.
 	pub adapter_budget: usize,
+	/// Most bytes both may take together.
+	pub memory_budget: usize,
 	/// The adapter cache.
 	pub adapters: CacheStats,
 	/// Prompt tokens read, computed or from the prefix cache.
@@ -170,6 +178,7 @@ struct Inner {
 	weights_hash: [u8; 32],
 	tokenizer_hash: [u8; 32],
 	config: EngineConfig,
+	memory: Arc<Memory>,
 	page_tokens: usize,
 	page_bytes: usize,
 	thread: Mutex<Option<JoinHandle<()>>>,
@@ -226,6 +235,14 @@ impl Engine {
 		let max_context = context(&config, &shape);
 		let backend: Box<dyn Backend> = match device::find(config.device)? {
 			Some(open) => {
+				if config.memory_budget > 0 {
+					let reason =
+						"is for a processor; on a device KV and adapters share its memory anyway";
+					return Err(EngineError::BadSetting {
+						name: "memory_budget",
+						reason: reason.into(),
+					});
+				}
 				let quarter = usize::try_from(Processor::of_this_machine().free_memory / 4);
 				let quarter = quarter.unwrap_or(0).max(DEFAULT_ADAPTER_BUDGET);
 				if config.adapter_budget == 0 {
@@ -311,14 +328,24 @@ impl Engine {
 			tokenizer_hash,
 		} = base;
 		config.max_context = context(&config, &shape);
-		if backend.page_bytes() > config.kv_budget {
-			let reason = format!(
-				"must hold at least one page of {} bytes",
-				backend.page_bytes()
-			);
-			return bad("kv_budget", &reason);
-		}
 		let (page_tokens, page_bytes) = (backend.page_tokens(), backend.page_bytes());
+		let whole = config.max_context.div_ceil(page_tokens) * page_bytes;
+		let (setting, memory) = match config.memory_budget {
+			0 => (
+				"kv_budget",
+				Memory::apart(config.kv_budget, config.adapter_budget),
+			),
+			total => ("memory_budget", Memory::shared(total, whole)),
+		};
+		if page_bytes > memory.kv_floor() {
+			let part = match config.memory_budget {
+				0 => "",
+				_ => "half of it ",
+			};
+			let reason = format!("{part}must hold at least one page of {page_bytes} bytes");
+			return bad(setting, &reason);
+		}
+		let memory = Arc::new(memory);
 		let rows = backend.base_rows();
 		let store = AdapterStore::open(&config.store)?;
 		let shared = Arc::new(Shared::default());
@@ -331,7 +358,7 @@ impl Engine {
 			store.clone(),
 			shape.clone(),
 			rows.clone(),
-			config.adapter_budget,
+			Arc::clone(&memory),
 			Box::new(move || waker.wake()),
 		)
 		.map_err(thread_error)?;
@@ -343,7 +370,7 @@ impl Engine {
 			tokenizer.clone(),
 			Limits {
 				max_batch: config.max_batch,
-				kv_budget: config.kv_budget,
+				memory: Arc::clone(&memory),
 				step_adapter_bytes: config.step_adapter_bytes,
 				prefix_cache: config.prefix_cache,
 				eos: shape.eos.clone(),
@@ -365,6 +392,7 @@ impl Engine {
 			weights_hash,
 			tokenizer_hash,
 			config,
+			memory,
 			page_tokens,
 			page_bytes,
 			thread: Mutex::new(Some(thread)),
@@ -391,7 +419,7 @@ impl Engine {
 				expected: "at least 1",
 			});
 		}
-		let fits = inner.config.kv_budget / inner.page_bytes * inner.page_tokens;
+		let fits = inner.memory.kv_floor() / inner.page_bytes * inner.page_tokens;
 		let limit = inner.config.max_context.min(fits);
 		let prompt = request.prompt.len();
 		if prompt.saturating_add(request.max_tokens) > limit {
@@ -507,8 +535,9 @@ impl Engine {
 			kv_bytes: now(&counters.kv_bytes),
 			kv_cached: now(&counters.kv_cached),
 			kv_reserved: now(&counters.kv_reserved),
-			kv_budget: self.inner.config.kv_budget,
-			adapter_budget: self.inner.config.adapter_budget,
+			kv_budget: self.inner.memory.kv_most(),
+			adapter_budget: self.inner.memory.adapter_most(),
+			memory_budget: self.inner.memory.total(),
 			adapters: self.inner.cache.stats(),
 			tokens_in: so_far(&counters.tokens_in),
 			cached_tokens: so_far(&counters.cached_tokens),

@@ -45,6 +45,7 @@ mod engine;
 mod fair;
 mod family;
 mod gguf;
+mod memory;
 mod plan;
 mod prefix;
 mod queue;
@@ -53,7 +54,7 @@ mod updates;
 mod usage;
 
 pub use adapter::{AdapterConfig, LoraWeights};
-pub use cache::CacheStats;
+pub use cache::{CacheStats, LOAD_BOUNDS_MS};
 pub use config::{ModelConfig, RopeScaling};
 pub use cpu::{CpuSettings, Precision};
 pub use device::DeviceChoice;

@@ -30,6 +30,7 @@ use crate::{
 	embedding::embed,
 	error::{AdapterError, EngineError},
 	fair::Fair,
+	memory::Memory,
 	plan::{Bounds, Candidate, Pace, Planner, Work},
 	prefix::{PageKey, PrefixIndex},
 	queue::{count, Job, Shared},
@@ -175,7 +176,8 @@ impl Sequence {
 /// The part of the settings the scheduler needs.
 pub(crate) struct Limits {
 	pub max_batch: usize,
-	pub kv_budget: usize,
+	/// Memory for KV, shared with the adapters.
+	pub memory: Arc<Memory>,
 	/// Bytes of distinct adapters in one step.
 	pub step_adapter_bytes: usize,
 	pub prefix_cache: bool,
@@ -262,6 +264,7 @@ impl Scheduler {
 		while self.take_in(idle) {
 			self.drop_cancelled();
 			self.drop_overdue();
+			self.give_way();
 			let waiting = self.waiting.len();
 			self.admit();
 			self.place();
@@ -285,6 +288,7 @@ impl Scheduler {
 	}
 
 	fn publish(&self) {
+		self.tell_memory();
 		let counters = &self.shared.counters;
 		let page = self.backend.page_bytes();
 		let cached = self.index.evictable() * page;
@@ -487,18 +491,69 @@ impl Scheduler {
 
 	/// Makes room for so many pages if that is possible at all.
 	fn make_room(&mut self, pages: usize) -> bool {
-		let budget = self.limits.kv_budget / self.backend.page_bytes();
-		if self.private + self.index.used() + pages > budget {
+		let memory = Arc::clone(&self.limits.memory);
+		let page = self.backend.page_bytes();
+		let in_use = (self.private + self.index.used() + pages) * page;
+		if in_use > memory.kv_most() {
 			return false;
 		}
-		while self.private + self.index.len() + pages > budget {
-			let Some(page) = self.index.evict() else {
-				return false;
+		let mut idle = None;
+		loop {
+			let all = (self.private + self.index.len() + pages) * page;
+			let Err(missing) = memory.grow_kv(all) else {
+				return true;
 			};
-			self.backend.drop_page(page);
-			count(&self.shared.counters.prefix_evictions, 1);
+			let kept = self.index.evictable() * page;
+			let adapters = *idle.get_or_insert_with(|| self.cache.idle());
+			if kept + adapters < missing {
+				return false;
+			}
+			// Too much for KV however few adapters there are, or more of it is kept than of them.
+			if all > memory.kv_most() || kept >= adapters {
+				if !self.evict_page() {
+					return false;
+				}
+			} else {
+				self.cache.give_way(missing);
+				idle = Some(0);
+			}
 		}
+	}
+
+	/// Drops the kept page that was not used for the longest time; `false` if all are in use.
+	fn evict_page(&mut self) -> bool {
+		let Some(page) = self.index.evict() else {
+			return false;
+		};
+		self.backend.drop_page(page);
+		count(&self.shared.counters.prefix_evictions, 1);
 		true
+	}
+
+	/// Drops kept pages that a load has asked for, down to KV's floor.
+	fn give_way(&mut self) {
+		let memory = Arc::clone(&self.limits.memory);
+		let page = self.backend.page_bytes();
+		let asked = memory.asked();
+		let mut freed = 0;
+		while freed < asked && (self.private + self.index.len()) * page > memory.kv_floor() {
+			if !self.evict_page() {
+				break;
+			}
+			freed += page;
+		}
+		if freed > 0 {
+			self.tell_memory();
+			self.cache.released();
+		}
+	}
+
+	/// Tells the adapters what KV takes now.
+	fn tell_memory(&self) {
+		let page = self.backend.page_bytes();
+		let all = (self.private + self.index.len()) * page;
+		let kept = self.index.evictable() * page;
+		self.limits.memory.set_kv(all, kept);
 	}
 
 	fn begin(&mut self, arrival: u64) -> Begun {

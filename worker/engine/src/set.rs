@@ -20,6 +20,9 @@ impl AdapterSet {
 	/// Most members: each costs a row what a request for it alone would cost.
 	pub const MAX_MEMBERS: usize = 8;
 
+	/// Largest weight, and with the other sign the least.
+	pub const MAX_WEIGHT: f32 = 100.0;
+
 	/// Makes a set of adapters and their weights.
 	///
 	/// # Errors
@@ -37,10 +40,9 @@ impl AdapterSet {
 		if members.windows(2).any(|pair| pair[0].0 == pair[1].0) {
 			return bad("name each adapter once");
 		}
-		if members
-			.iter()
-			.any(|(_, weight)| !weight.is_finite() || *weight == 0.0 || weight.abs() > 100.0)
-		{
+		let within =
+			|weight: f32| weight.is_finite() && weight != 0.0 && weight.abs() <= Self::MAX_WEIGHT;
+		if !members.iter().all(|(_, weight)| within(*weight)) {
 			return bad("give weights between -100 and 100, none of them 0");
 		}
 		let mut hash = Sha256::new_with_prefix(b"openledger adapter set 1\n");

@@ -1,9 +1,10 @@
 //! Adapters from object stores: S3 and what speaks its protocol, HTTP servers, and folders.
 //!
-//! The layout is the store's own: `<place>/<weights>-<config>/{adapter_model.safetensors, adapter_config.json}`. Every
-//! request is bounded in time and size; redirects are not followed.
+//! The layout is the store's own: `<place>/<weights>-<config>/{adapter_model.safetensors, adapter_config.json}`, and other
+//! files beside those folders. Every request is bounded in time and size; redirects are not followed.
 
 use std::{
+	future::Future,
 	sync::{mpsc, Arc},
 	time::Duration,
 };
@@ -38,6 +39,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// How long an answer may pause.
 const PAUSE: Duration = Duration::from_secs(15);
+
+/// How long all of an adapter may take.
+const WHOLE: Duration = Duration::from_secs(600);
 
 /// Tries after the first.
 const RETRIES: usize = 2;
@@ -108,6 +112,10 @@ impl ObjectSource {
 				}
 				Arc::new(builder.build().map_err(|e| bad(e.to_string()))?)
 			}
+			_ if !options.is_empty() => {
+				let (name, _) = options[0];
+				return Err(bad(format!("there is no option {name}")));
+			}
 			"http" | "https" => {
 				let builder = HttpBuilder::new()
 					.with_url(format!("{scheme}://{host}"))
@@ -139,22 +147,43 @@ impl AdapterSource for ObjectSource {
 	}
 
 	fn fetch(&self, key: &AdapterKey, limit: u64) -> Result<Option<AdapterFiles>, AdapterError> {
-		let failed = |reason: String| AdapterError::Fetch {
-			adapter: key.folder(),
-			place: self.place.clone(),
-			reason,
-		};
 		let (store, folder) = (
 			Arc::clone(&self.store),
 			self.prefix.clone().join(key.folder()),
 		);
-		let work = async move {
+		self.run(key.folder(), async move {
 			let config = get(&*store, &folder, CONFIG_FILE, MAX_CONFIG).await?;
 			let Some(config) = config else {
 				return Ok(None);
 			};
 			let weights = get(&*store, &folder, WEIGHTS_FILE, limit).await?;
 			Ok(weights.map(|weights| AdapterFiles { config, weights }))
+		})
+	}
+
+	fn fetch_file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, AdapterError> {
+		let (store, folder, file) = (
+			Arc::clone(&self.store),
+			self.prefix.clone(),
+			name.to_owned(),
+		);
+		self.run(name.to_owned(), async move {
+			get(&*store, &folder, &file, limit).await
+		})
+	}
+}
+
+impl ObjectSource {
+	/// Does `work` for `what` on the source's own thread, and waits for it.
+	fn run<T: Send + 'static>(
+		&self,
+		what: String,
+		work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+	) -> Result<T, AdapterError> {
+		let failed = |reason: String| AdapterError::Fetch {
+			adapter: what.clone(),
+			place: self.place.clone(),
+			reason,
 		};
 		// Waiting for a message works on any thread; entering a runtime would panic on one of another runtime.
 		let (done, answer) = mpsc::sync_channel(1);
@@ -163,12 +192,14 @@ impl AdapterSource for ObjectSource {
 			.as_ref()
 			.ok_or_else(|| failed("it is being closed".into()))?;
 		runtime.spawn(async move {
-			if done.send(work.await).is_err() {
+			let late = || Err(Problem::Other("it took too long".into()));
+			let result = tokio::time::timeout(WHOLE, work).await;
+			if done.send(result.unwrap_or_else(|_| late())).is_err() {
 				tracing::debug!("nobody waits for a fetched adapter any more");
 			}
 		});
 		match answer.recv() {
-			Ok(Ok(files)) => Ok(files),
+			Ok(Ok(found)) => Ok(found),
 			Ok(Err(Problem::TooLarge { file, bytes, limit })) => Err(AdapterError::TooLarge {
 				file: format!("{file} at {}", self.place),
 				bytes,
@@ -191,7 +222,7 @@ impl Drop for ObjectSource {
 
 enum Problem {
 	TooLarge {
-		file: &'static str,
+		file: String,
 		bytes: u64,
 		limit: u64,
 	},
@@ -202,7 +233,7 @@ enum Problem {
 async fn get(
 	store: &dyn ObjectStore,
 	folder: &Path,
-	file: &'static str,
+	file: &str,
 	limit: u64,
 ) -> Result<Option<Vec<u8>>, Problem> {
 	let other = |reason: &str| Problem::Other(format!("{file}: {reason}"));
@@ -214,7 +245,11 @@ async fn get(
 		Ok(Ok(answer)) => answer,
 	};
 	let announced = answer.meta.size;
-	let too_large = |bytes| Problem::TooLarge { file, bytes, limit };
+	let too_large = |bytes| Problem::TooLarge {
+		file: file.to_owned(),
+		bytes,
+		limit,
+	};
 	if announced > limit {
 		return Err(too_large(announced));
 	}

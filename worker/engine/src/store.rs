@@ -61,6 +61,27 @@ impl AdapterFiles {
 			config: Sha256::digest(&self.config).into(),
 		}
 	}
+
+	/// Whether these are the files of `key`.
+	///
+	/// # Errors
+	/// [`AdapterError::HashMismatch`] names the one that is not.
+	pub fn verify(&self, key: &AdapterKey) -> Result<(), AdapterError> {
+		let found = self.key();
+		for (file, found, expected) in [
+			(CONFIG_FILE, found.config, key.config),
+			(WEIGHTS_FILE, found.weights, key.weights),
+		] {
+			if found != expected {
+				return Err(AdapterError::HashMismatch {
+					file: file.to_string(),
+					expected: crate::hex(&expected),
+					found: crate::hex(&found),
+				});
+			}
+		}
+		Ok(())
+	}
 }
 
 /// A place adapters can be fetched from by their keys. It need not be trusted: what it gives is verified.
@@ -74,6 +95,16 @@ pub trait AdapterSource: Send + Sync + std::fmt::Debug {
 	/// # Errors
 	/// [`AdapterError`], whatever went wrong.
 	fn fetch(&self, key: &AdapterKey, limit: u64) -> Result<Option<AdapterFiles>, AdapterError>;
+
+	/// Fetches a file of at most `limit` bytes that lies beside the adapters' folders; `None` when the place does not
+	/// have it. Blocks too.
+	///
+	/// # Errors
+	/// [`AdapterError`], whatever went wrong.
+	fn fetch_file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, AdapterError> {
+		let _ = (name, limit);
+		Ok(None)
+	}
 }
 
 /// The folder of adapters of one worker, and where else to look. Clones share the sources.
@@ -215,19 +246,18 @@ impl AdapterStore {
 				let Some(files) = files else {
 					return Ok(false);
 				};
-				let found = files.key();
-				for (file, found, expected) in [
-					(CONFIG_FILE, found.config, key.config),
-					(WEIGHTS_FILE, found.weights, key.weights),
-				] {
-					if found != expected {
-						return Err(AdapterError::HashMismatch {
-							file: format!("{file} from {}", source.name()),
-							expected: crate::hex(&expected),
-							found: crate::hex(&found),
-						});
-					}
-				}
+				files.verify(key).map_err(|error| match error {
+					AdapterError::HashMismatch {
+						file,
+						expected,
+						found,
+					} => AdapterError::HashMismatch {
+						file: format!("{file} from {}", source.name()),
+						expected,
+						found,
+					},
+					other => other,
+				})?;
 				self.insert(&files).map(|_| true)
 			});
 			match verified {
@@ -362,25 +392,23 @@ impl AdapterStore {
 	/// # Errors
 	/// [`AdapterError::NotFound`], [`AdapterError::HashMismatch`], [`AdapterError::TooLarge`], [`AdapterError::Io`].
 	pub fn load(&self, key: &AdapterKey) -> Result<AdapterFiles, AdapterError> {
+		let files = self.read(key)?;
+		files.verify(key)?;
+		Ok(files)
+	}
+
+	/// Reads an adapter's files, which may be anything until [`AdapterFiles::verify`] has seen them.
+	///
+	/// # Errors
+	/// [`AdapterError::NotFound`], [`AdapterError::TooLarge`], [`AdapterError::Io`].
+	pub(crate) fn read(&self, key: &AdapterKey) -> Result<AdapterFiles, AdapterError> {
 		if !self.contains(key) {
 			return Err(AdapterError::NotFound(key.folder()));
 		}
 		let folder = self.path(key);
-		let verified = |name: &str, limit: u64, expected: &[u8; 32]| {
-			let bytes = read(&folder.join(name), limit)?;
-			let found: [u8; 32] = Sha256::digest(&bytes).into();
-			if found != *expected {
-				return Err(AdapterError::HashMismatch {
-					file: name.to_string(),
-					expected: crate::hex(expected),
-					found: crate::hex(&found),
-				});
-			}
-			Ok(bytes)
-		};
 		Ok(AdapterFiles {
-			config: verified(CONFIG_FILE, MAX_CONFIG, &key.config)?,
-			weights: verified(WEIGHTS_FILE, self.limit, &key.weights)?,
+			config: read(&folder.join(CONFIG_FILE), MAX_CONFIG)?,
+			weights: read(&folder.join(WEIGHTS_FILE), self.limit)?,
 		})
 	}
 }

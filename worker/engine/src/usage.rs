@@ -12,6 +12,8 @@ const MAX_LISTED: usize = 1024;
 pub struct TenantStats {
 	/// Who.
 	pub tenant: Tenant,
+	/// Tells these counters from earlier ones of the same tenant, which have joined [`Tenant::OTHERS`].
+	pub since: u64,
 	/// Requests begun.
 	pub requests: u64,
 	/// Requests refused because the queue was full.
@@ -51,9 +53,15 @@ impl Usage {
 		if self.tenants.len() >= MAX_LISTED && !self.tenants.contains_key(&tenant) {
 			self.fold();
 		}
-		let (touched, stats) = self.tenants.entry(tenant).or_default();
+		let (touched, stats) = self.tenants.entry(tenant).or_insert_with(|| {
+			let stats = TenantStats {
+				tenant,
+				since: self.clock,
+				..TenantStats::default()
+			};
+			(0, stats)
+		});
 		*touched = self.clock;
-		stats.tenant = tenant;
 		stats
 	}
 

@@ -14,6 +14,7 @@
 //! The task that runs this is not tied to the connection, so it is never cut short at an await.
 
 use crate::{
+	catalog::Member,
 	error::{Blame, Refusal},
 	meter::{Ask, Bill, Seat, ASK_EVERY, MAX_ASKS},
 	metrics::Tracked,
@@ -146,11 +147,10 @@ where
 
 	/// An answer without money.
 	async fn free(&mut self, ready: Ready) -> Result<(), Refusal> {
-		let name = ready.model.name.clone();
 		let mut tracked = self
 			.worker
 			.metrics
-			.track(&name, ready.model.adapter.is_some());
+			.track(ready.model.label(), &ready.model.adapters);
 		let tokens_in = ready.tokens_in();
 		let mut tokens = self.worker.generator.submit(ready.request)?;
 		self.send(Out::Accepted(Accepted {
@@ -215,6 +215,7 @@ where
 			worker: self.worker.clone(),
 			seat,
 			model: ready.model.name.clone(),
+			adapters: ready.model.adapters.clone(),
 			lane,
 			bill,
 			answer,
@@ -232,6 +233,8 @@ struct Session<'a> {
 	seat: Seat,
 	/// Name of the model, for the metrics.
 	model: String,
+	/// Its adapter's name, if it has one.
+	adapters: Vec<String>,
 	/// The lane before this answer, then with each voucher that is held.
 	lane: LaneRecord,
 	bill: Bill,
@@ -253,10 +256,7 @@ impl Session<'_> {
 		self.payee
 			.reserve_first(&self.seat, ahead.amount, voucher.by_delegate())
 			.await?;
-		let mut tracked = self
-			.worker
-			.metrics
-			.track(&self.model, request.adapter.is_some());
+		let mut tracked = self.worker.metrics.track(&self.model, &self.adapters);
 		// Nothing is read before the allowance rises, but a full queue is known before the money is taken.
 		let allowance = Allowance::new(0);
 		let mut tokens = self.worker.generator.submit(Request {
@@ -647,8 +647,13 @@ fn wanted(start: Start) -> Result<Wanted, Refusal> {
 		}
 	};
 	let sampling = start.sampling.unwrap_or_default();
+	let adapters = start.adapters.into_iter().map(|member| Member {
+		name: member.name,
+		weight: member.weight,
+	});
 	Ok(Wanted {
 		model: start.model,
+		adapters: adapters.collect(),
 		input,
 		sampling: Sampling {
 			temperature: sampling.temperature,

@@ -184,7 +184,7 @@ pub async fn begin(
 		let Ready { model, request } = ready;
 		for index in 0..asked.n {
 			let at = choices.len();
-			let tracked = worker.metrics.track(&model.name, model.adapter.is_some());
+			let tracked = worker.metrics.track(model.label(), &model.adapters);
 			let tokens = worker.generator.submit(Request {
 				sampling: request.sampling.nth(index),
 				tenant,

@@ -179,6 +179,13 @@ pub enum Refusal {
 		 raise --store-quota"
 	)]
 	StoreFull(u64),
+	/// Several adapters at once on a worker that is paid: the receipt of an answer names one adapter, and its money goes
+	/// to the owners of one.
+	#[error(
+		"a worker that is paid answers with one adapter at a time, because a receipt pays the owners of one; name one \
+		 adapter in `model`, or use a worker that runs with --offline"
+	)]
+	SetNotPayable,
 	/// It takes a chain and the worker runs without one.
 	#[error(
 		"this worker runs with --offline: there is no chain, so there are no receipts and uploads"
@@ -251,6 +258,7 @@ impl Refusal {
 			Self::NotFound(_) => "not-found",
 			Self::NotTheOperator => "not-the-operator",
 			Self::StoreFull(_) => "store-full",
+			Self::SetNotPayable => "set-not-payable",
 			Self::Offline => "offline",
 		}
 	}
@@ -267,6 +275,7 @@ impl Refusal {
 			| Self::PromptTooLong { .. }
 			| Self::HashMismatch { .. }
 			| Self::TooLarge { .. }
+			| Self::SetNotPayable
 			| Self::Offline => Blame::Request,
 			Self::PaymentRequired
 			| Self::UnknownChannel(_)

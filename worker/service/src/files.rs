@@ -6,27 +6,31 @@
 //! `index-<SHA-256>.bin`. So every path follows from the hashes of what is in it, and no upload for
 //! one adapter can touch the files of another.
 //!
+//! What is missing may be fetched from [`AdapterSource`]s, such as an object store with the same layout. They need not be
+//! trusted: what they give counts only if it has the right hashes.
+//!
 //! All of it together stays within a quota. What is in the folder is measured now and then and counted
 //! in between, so files that others put there count too, if a little late.
 
 use crate::error::Refusal;
 use openledger_engine::{
 	store::{CONFIG_FILE, WEIGHTS_FILE},
-	AdapterKey,
+	AdapterError, AdapterKey, AdapterSource,
 };
 use openledger_primitives::Hash;
 use sha2::{Digest, Sha256};
 use std::{
-	collections::HashSet,
+	collections::{HashMap, HashSet},
 	fs::{self, File},
 	io::{Read, Write},
 	path::{Path, PathBuf},
 	sync::{
 		atomic::{AtomicU64, Ordering},
-		Arc, Mutex, PoisonError,
+		Arc, Mutex, PoisonError, RwLock, Weak,
 	},
 	time::{Duration, Instant, SystemTime},
 };
+use tokio::sync::{Mutex as Turn, Semaphore};
 
 /// Name of the attribution index's file, as uploads call it.
 pub const INDEX_FILE: &str = "index.bin";
@@ -39,6 +43,15 @@ const MEASURED: Duration = Duration::from_secs(60);
 
 /// How old what is left of an upload must be to be nobody's.
 const LEFTOVER: Duration = Duration::from_secs(3600);
+
+/// Adapters that are fetched at a time: each is in memory until it is on disk.
+const FETCHES: usize = 4;
+
+/// How long an adapter that no source has is not asked for again.
+const ABSENT: Duration = Duration::from_secs(10);
+
+/// Absent adapters that are remembered.
+const MAX_ABSENT: usize = 1_024;
 
 /// The hashes an adapter is registered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +82,12 @@ pub struct Files {
 	room: Arc<Room>,
 	measured: Mutex<Option<Instant>>,
 	next: AtomicU64,
+	sources: RwLock<Vec<Arc<dyn AdapterSource>>>,
+	fetches: Arc<Semaphore>,
+	/// One fetch at a time of each adapter.
+	turns: Mutex<HashMap<AdapterKey, Weak<Turn<()>>>>,
+	/// When no source had an adapter.
+	absent: Mutex<HashMap<AdapterKey, Instant>>,
 }
 
 /// The bytes that are there, and how many may be.
@@ -158,6 +177,10 @@ impl Files {
 			}),
 			measured: Mutex::default(),
 			next: AtomicU64::new(0),
+			sources: RwLock::default(),
+			fetches: Arc::new(Semaphore::new(FETCHES)),
+			turns: Mutex::default(),
+			absent: Mutex::default(),
 		}
 	}
 
@@ -173,6 +196,149 @@ impl Files {
 		}
 	}
 
+	/// Looks for what is missing in one more place, after those named before.
+	pub fn add_source(&self, source: Arc<dyn AdapterSource>) {
+		self.sources
+			.write()
+			.unwrap_or_else(PoisonError::into_inner)
+			.push(source);
+	}
+
+	fn sources(&self) -> Vec<Arc<dyn AdapterSource>> {
+		self.sources
+			.read()
+			.unwrap_or_else(PoisonError::into_inner)
+			.clone()
+	}
+
+	/// Whether files may come from elsewhere.
+	pub fn has_sources(&self) -> bool {
+		!self.sources().is_empty()
+	}
+
+	/// The first file of the adapter that is not there, its index left out unless it is wanted.
+	fn lacks(&self, registered: &Registered, with_index: bool) -> Option<&'static str> {
+		self.missing(registered)
+			.filter(|file| with_index || *file != INDEX_FILE)
+	}
+
+	/// Brings an adapter's missing files into the folder, if a source has them; the caller looks what is missing still.
+	/// Others who want the same adapter wait for the same fetch, which goes on if they leave.
+	///
+	/// # Errors
+	/// What the last source that failed said, [`Refusal::StoreFull`], or [`Refusal::Store`].
+	pub async fn fetch(
+		self: &Arc<Self>,
+		registered: Registered,
+		with_index: bool,
+	) -> Result<(), Refusal> {
+		if !self.has_sources() || self.lacks(&registered, with_index).is_none() {
+			return Ok(());
+		}
+		let key = registered.key();
+		let turn = self.turn(key).lock_owned().await;
+		if self.lacks(&registered, with_index).is_none() || self.is_absent(&key) {
+			return Ok(());
+		}
+		let ended = |_| Refusal::Store("fetching an adapter ended unexpectedly".into());
+		let permit = self.fetches.clone().acquire_owned().await;
+		let permit = permit.map_err(|_| Refusal::ShuttingDown)?;
+		let files = self.clone();
+		let fetched = tokio::task::spawn_blocking(move || {
+			let result = files.bring(&registered, with_index);
+			drop((turn, permit));
+			result
+		});
+		fetched.await.map_err(ended)?
+	}
+
+	/// Whose turn it is to fetch an adapter.
+	fn turn(&self, key: AdapterKey) -> Arc<Turn<()>> {
+		let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+		if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {
+			return turn;
+		}
+		turns.retain(|_, turn| turn.strong_count() > 0);
+		let turn = Arc::new(Turn::new(()));
+		turns.insert(key, Arc::downgrade(&turn));
+		turn
+	}
+
+	fn is_absent(&self, key: &AdapterKey) -> bool {
+		let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+		absent.get(key).is_some_and(|at| at.elapsed() < ABSENT)
+	}
+
+	/// Asks one source after the other. Blocks.
+	fn bring(&self, registered: &Registered, with_index: bool) -> Result<(), Refusal> {
+		let mut result = Ok(());
+		for source in self.sources() {
+			match self.bring_from(&*source, registered, with_index) {
+				Ok(()) if self.lacks(registered, with_index).is_none() => return Ok(()),
+				Ok(()) => {}
+				Err(refusal) => {
+					let source = source.name();
+					tracing::warn!(source, code = refusal.code(), %refusal, "an adapter source failed");
+					result = Err(refusal);
+				}
+			}
+		}
+		if result.is_ok() {
+			let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+			absent.retain(|_, at| at.elapsed() < ABSENT);
+			if absent.len() < MAX_ABSENT {
+				absent.insert(registered.key(), Instant::now());
+			}
+		}
+		result
+	}
+
+	fn bring_from(
+		&self,
+		source: &dyn AdapterSource,
+		registered: &Registered,
+		with_index: bool,
+	) -> Result<(), Refusal> {
+		let key = registered.key();
+		let lacks = self.lacks(registered, with_index);
+		if lacks.is_some_and(|file| file != INDEX_FILE) {
+			let Some(found) = source.fetch(&key, self.limit)? else {
+				return Ok(());
+			};
+			let is = found.key();
+			for (file, found, expected) in [
+				(CONFIG_FILE, is.config, key.config),
+				(WEIGHTS_FILE, is.weights, key.weights),
+			] {
+				if found != expected {
+					let file = format!("{file} from {}", source.name());
+					return Err(AdapterError::HashMismatch {
+						file,
+						expected: hex::encode(expected),
+						found: hex::encode(found),
+					}
+					.into());
+				}
+			}
+			self.put(registered, CONFIG_FILE, &found.config)?;
+			self.put(registered, WEIGHTS_FILE, &found.weights)?;
+		}
+		if self.lacks(registered, with_index) == Some(INDEX_FILE) {
+			let name = format!("index-{}.bin", hex::encode(registered.index.0));
+			if let Some(index) = source.fetch_file(&name, self.limit)? {
+				self.put(registered, INDEX_FILE, &index)?;
+			}
+		}
+		Ok(())
+	}
+
+	/// Puts a file where it belongs, if it is the right one and there is room.
+	fn put(&self, registered: &Registered, file: &str, bytes: &[u8]) -> Result<(), Refusal> {
+		let mut incoming = self.receive(registered, file)?;
+		incoming.write(bytes)?;
+		self.finish(incoming)
+	}
+
 	/// Counts what is in the folder, unless that was done just now.
 	fn measure(&self, always: bool) {
 		let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +349,12 @@ impl Files {
 		let used = entries.map(|entry| size_and_use(&entry.path()).0);
 		self.room.used.store(used.sum(), Ordering::Release);
 		*measured = Some(Instant::now());
+	}
+
+	/// Bytes in the folder, as of a minute ago at most. Reads the folder now and then: not for use inside an async task.
+	pub fn used(&self) -> u64 {
+		self.measure(false);
+		self.room.used.load(Ordering::Acquire)
 	}
 
 	/// Deletes what none of `needed` needs, what was not used for longest first, until there are `bytes`
@@ -435,6 +607,7 @@ impl Drop for Incoming {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use openledger_engine::AdapterFiles;
 	use openledger_primitives::content_hash;
 
 	fn registered() -> Registered {
@@ -611,5 +784,93 @@ mod tests {
 		let error = send(&files, "../../etc/passwd", b"x").unwrap_err();
 		assert_eq!(error.code(), "bad-request");
 		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+	}
+
+	/// Has files, or says something else.
+	#[derive(Debug, Default)]
+	struct Place {
+		files: Option<AdapterFiles>,
+		beside: Vec<u8>,
+		asked: AtomicU64,
+	}
+
+	impl AdapterSource for Place {
+		fn name(&self) -> String {
+			"a place".into()
+		}
+
+		fn fetch(&self, _: &AdapterKey, _: u64) -> Result<Option<AdapterFiles>, AdapterError> {
+			self.asked.fetch_add(1, Ordering::Relaxed);
+			Ok(self.files.clone())
+		}
+
+		fn fetch_file(&self, _: &str, _: u64) -> Result<Option<Vec<u8>>, AdapterError> {
+			Ok(Some(self.beside.clone()))
+		}
+	}
+
+	fn place(weights: &[u8]) -> Arc<Place> {
+		Arc::new(Place {
+			files: Some(AdapterFiles {
+				config: b"config".into(),
+				weights: weights.into(),
+			}),
+			beside: b"index".into(),
+			..Place::default()
+		})
+	}
+
+	#[tokio::test]
+	async fn what_is_missing_should_be_fetched_once_for_all_who_wait() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Arc::new(Files::new(folder.path().into(), 100));
+		let good = place(b"weights");
+		files.add_source(Arc::new(Place::default()));
+		files.add_source(good.clone());
+		let all = (0..8).map(|_| files.fetch(registered(), true));
+		for fetched in futures::future::join_all(all).await {
+			fetched.unwrap();
+		}
+		assert_eq!(files.missing(&registered()), None);
+		assert_eq!(good.asked.load(Ordering::Relaxed), 1);
+		assert_eq!(used(&files), 7 + 6 + 5, "what was fetched counts");
+	}
+
+	#[tokio::test]
+	async fn a_source_that_gives_something_else_should_leave_nothing() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Arc::new(Files::new(folder.path().into(), 100));
+		files.add_source(place(b"forged"));
+		let error = files.fetch(registered(), true).await.unwrap_err();
+		assert_eq!(error.code(), "adapter-hash-mismatch");
+		assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+		// Nor does a source stand in the way of a better one.
+		files.add_source(place(b"weights"));
+		files.fetch(registered(), true).await.unwrap();
+		assert_eq!(files.missing(&registered()), None);
+	}
+
+	#[tokio::test]
+	async fn an_absent_adapter_should_not_be_asked_for_again_at_once() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Arc::new(Files::new(folder.path().into(), 100));
+		let empty = Arc::new(Place::default());
+		files.add_source(empty.clone());
+		for _ in 0..5 {
+			files.fetch(registered(), true).await.unwrap();
+		}
+		assert_eq!(empty.asked.load(Ordering::Relaxed), 1);
+		assert_eq!(files.missing(&registered()), Some(WEIGHTS_FILE));
+	}
+
+	#[tokio::test]
+	async fn what_is_fetched_should_stay_within_the_quota() {
+		let folder = tempfile::tempdir().unwrap();
+		let files = Arc::new(Files::new(folder.path().into(), 100).with_quota(15));
+		files.add_source(place(b"weights"));
+		files.fetch(registered(), false).await.unwrap();
+		let error = files.fetch(registered(), true).await.unwrap_err();
+		assert_eq!(error.code(), "store-full");
+		assert_eq!(used(&files), 13);
 	}
 }

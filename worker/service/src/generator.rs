@@ -5,7 +5,7 @@ use futures::stream::{BoxStream, StreamExt};
 use openledger_attribution::{byte_level_tokens, Token};
 use openledger_engine::{
 	AdapterError, AdapterKey, Chat, Constraint, Engine, EngineError, EngineStats, Grammar,
-	ModelError, Request, StreamEvent,
+	ModelError, Request, StreamEvent, TenantStats,
 };
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,8 @@ pub trait Generator: Send + Sync + 'static {
 	fn submit(&self, request: Request) -> Result<BoxStream<'static, StreamEvent>, Refusal>;
 	/// Counters.
 	fn stats(&self) -> EngineStats;
+	/// What each tenant was served.
+	fn tenants(&self) -> Vec<TenantStats>;
 	/// Adapters in memory, with their bytes.
 	fn resident(&self) -> Vec<(AdapterKey, usize)>;
 	/// Loads an adapter ahead of use.
@@ -71,6 +73,7 @@ impl From<EngineError> for Refusal {
 		}
 		let field = match &error {
 			EngineError::BadSampling { name, .. } => Some(*name),
+			EngineError::Adapter(AdapterError::BadSet(_)) => Some("adapters"),
 			_ => None,
 		};
 		match error {
@@ -140,6 +143,10 @@ impl Generator for Engine {
 
 	fn stats(&self) -> EngineStats {
 		Engine::stats(self)
+	}
+
+	fn tenants(&self) -> Vec<TenantStats> {
+		Engine::tenants(self)
 	}
 
 	fn resident(&self) -> Vec<(AdapterKey, usize)> {

@@ -2,7 +2,7 @@
 
 use crate::{
 	answer::{self, wire_rate},
-	catalog::{registered, ServedAdapter},
+	catalog::{hashes_of, registered, ROOM},
 	error::Refusal,
 	files::{Incoming, Registered},
 	generator::Generator,
@@ -41,9 +41,6 @@ const PIECE: usize = 256;
 
 /// Receipts and reports that are looked up at a time.
 const LOOKUPS: usize = 4;
-
-/// Bytes to free when the store is full, so that it need not be done again for every frame.
-const ROOM: u64 = 256 << 20;
 
 /// How long a sender may pause within a file.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -102,6 +99,7 @@ impl Services {
 			.worker
 			.ready(Wanted {
 				model: request.model,
+				adapters: Vec::new(),
 				input,
 				sampling: Sampling::default(),
 				max_tokens: request.max_tokens,
@@ -126,19 +124,22 @@ impl Services {
 		})
 	}
 
-	/// The adapter of that name, whether or not its files are here.
+	/// The adapter of that name, whether or not its files are here; they are if a source has them.
 	async fn adapter(&self, model: &str) -> Result<(Option<u32>, Registered), Refusal> {
 		match &self.worker.mode {
 			Mode::Paid(payee) => {
-				let adapter = payee.catalog.adapter(payee.block()?, model).await?;
-				Ok((Some(adapter.id), registered(&adapter)))
+				let block = payee.block()?;
+				let adapter = payee.catalog.adapter(block, model).await?;
+				let hashes = registered(&adapter);
+				payee.catalog.fetch(block, &hashes).await?;
+				Ok((Some(adapter.id), hashes))
 			}
 			Mode::Offline(_) => {
 				let served = self.worker.resolve(model).await?;
 				let adapter = served.adapter.ok_or_else(|| {
 					Refusal::BadRequest(format!("{model:?} is the base model, not an adapter"))
 				})?;
-				Ok((None, offline_hashes(&adapter)))
+				Ok((None, hashes_of(&adapter.key)))
 			}
 		}
 	}
@@ -479,18 +480,6 @@ fn place(
 	entry.index = index;
 	entry.proof = proof.encode();
 	Ok(())
-}
-
-fn offline_hashes(adapter: &ServedAdapter) -> Registered {
-	hashes_of(&adapter.key)
-}
-
-fn hashes_of(key: &AdapterKey) -> Registered {
-	Registered {
-		weights: Hash::from(key.weights),
-		config: Hash::from(key.config),
-		index: Hash::zero(),
-	}
 }
 
 #[async_trait]

@@ -7,8 +7,10 @@
 //! the request and on its trace.
 
 use crate::{
+	catalog::{hashes_of, key_of},
 	completion::{begin, Kind},
 	error::{Blame, Refusal},
+	generator::Generator,
 	openai::{self, Fields},
 	telemetry,
 	worker::{Mode, Worker},
@@ -24,7 +26,7 @@ use axum::{
 };
 use base64::Engine as _;
 use futures::StreamExt;
-use openledger_engine::{Request, StreamEvent, Tenant};
+use openledger_engine::{AdapterKey, Request, StreamEvent, Tenant};
 use serde_json::{json, Value};
 use std::sync::Arc;
 use tower_http::cors::CorsLayer;
@@ -82,6 +84,7 @@ pub fn error_body(refusal: &Refusal) -> Value {
 		Refusal::Engine {
 			field: Some(field), ..
 		} => Value::from(*field),
+		Refusal::SetNotPayable => Value::from("adapters"),
 		Refusal::UnknownModel(_) | Refusal::ModelRetired(_) | Refusal::AdapterMissing { .. } => {
 			Value::from("model")
 		}
@@ -122,7 +125,9 @@ async fn health(State(worker): State<Arc<Worker>>) -> Response {
 }
 
 async fn metrics(State(worker): State<Arc<Worker>>) -> Response {
-	match worker.metrics.render() {
+	let metrics = worker.metrics.clone();
+	let text = tokio::task::spawn_blocking(move || metrics.render()).await;
+	match text.unwrap_or(Err(std::fmt::Error)) {
 		Ok(text) => {
 			let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 			([(header::CONTENT_TYPE, kind)], text).into_response()
@@ -182,7 +187,7 @@ async fn list(worker: &Worker) -> Result<Vec<Value>, Refusal> {
 			tokio::task::spawn_blocking(move || {
 				(
 					offline.base().to_owned(),
-					offline.names().into_keys().collect(),
+					offline.names().keys().cloned().collect(),
 				)
 			})
 			.await
@@ -284,7 +289,7 @@ async fn embed(worker: &Worker, headers: &HeaderMap, body: Body) -> Result<Value
 		let tokens = ready.tokens_in();
 		let mut tracked = worker
 			.metrics
-			.track(&ready.model.name, ready.model.adapter.is_some());
+			.track(ready.model.label(), &ready.model.adapters);
 		let mut events = worker.generator.submit(Request {
 			embed: true,
 			tenant,
@@ -326,6 +331,29 @@ fn from_operator(worker: &Worker, headers: &HeaderMap) -> Result<(), Refusal> {
 		.check_value(value.and_then(|value| value.to_str().ok()))
 }
 
+/// The adapter that an operator's call is about.
+fn lora_name(fields: &mut Fields) -> Result<String, Refusal> {
+	let name: Option<String> = fields.take("lora_name")?;
+	name.filter(|name| !name.is_empty())
+		.ok_or_else(|| Refusal::field("lora_name", "is missing"))
+}
+
+/// Does what the operator wants with the adapter of that name, once it is found. `act` may block.
+async fn act(
+	worker: &Worker,
+	name: &str,
+	act: impl FnOnce(&dyn Generator, &AdapterKey) -> Result<(), Refusal> + Send + 'static,
+) -> Result<(), Refusal> {
+	let served = worker.resolve(name).await?;
+	let adapter = served
+		.adapter
+		.ok_or_else(|| Refusal::field("lora_name", "is the base model's"))?;
+	let generator = worker.generator.clone();
+	tokio::task::spawn_blocking(move || act(&*generator, &adapter.key))
+		.await
+		.map_err(|_| Refusal::Store("the engine did not answer".into()))?
+}
+
 async fn load_adapter(
 	State(worker): State<Arc<Worker>>,
 	headers: HeaderMap,
@@ -334,10 +362,7 @@ async fn load_adapter(
 	let loaded = async {
 		from_operator(&worker, &headers)?;
 		let mut fields = fields(&worker, body)?;
-		let name: Option<String> = fields.take("lora_name")?;
-		let name = name
-			.filter(|name| !name.is_empty())
-			.ok_or_else(|| Refusal::field("lora_name", "is missing"))?;
+		let name = lora_name(&mut fields)?;
 		let path: Option<String> = fields.take("lora_path")?;
 		let replace = fields.flag("load_inplace")?;
 		load(&worker, &name, path, replace).await?;
@@ -363,28 +388,25 @@ async fn load(
 			return Err(Refusal::field("lora_path", reason));
 		}
 		(Mode::Offline(offline), Some(path)) => {
+			if let Some(key) = key_of(&path) {
+				worker.files.fetch(hashes_of(&key), false).await?;
+			}
 			let (offline, name) = (offline.clone(), name.to_owned());
 			tokio::task::spawn_blocking(move || offline.add(&name, path.as_ref(), replace))
 				.await
 				.map_err(|_| Refusal::Store("reading the adapter store failed".into()))??;
 		}
 	}
-	let served = worker.resolve(name).await?;
-	let adapter = served
-		.adapter
-		.ok_or_else(|| Refusal::field("lora_name", "is the base model's"))?;
-	let generator = worker.generator.clone();
-	tokio::task::spawn_blocking(move || {
-		let pinned = generator.pinned().contains(&adapter.key);
+	act(worker, name, |generator, key| {
+		let pinned = generator.pinned().contains(key);
 		// Pinning waits until it is loaded, and says why if it cannot be.
-		generator.pin(&adapter.key, true)?;
+		generator.pin(key, true)?;
 		match pinned {
 			true => Ok(()),
-			false => generator.pin(&adapter.key, false),
+			false => generator.pin(key, false),
 		}
 	})
 	.await
-	.map_err(|_| Refusal::Store("the engine did not answer".into()))?
 }
 
 async fn unload_adapter(
@@ -394,16 +416,8 @@ async fn unload_adapter(
 ) -> Response {
 	let unloaded = async {
 		from_operator(&worker, &headers)?;
-		let name: Option<String> = fields(&worker, body)?.take("lora_name")?;
-		let name = name.ok_or_else(|| Refusal::field("lora_name", "is missing"))?;
-		let served = worker.resolve(&name).await?;
-		let adapter = served
-			.adapter
-			.ok_or_else(|| Refusal::field("lora_name", "is the base model's"))?;
-		let generator = worker.generator.clone();
-		tokio::task::spawn_blocking(move || generator.unload(&adapter.key))
-			.await
-			.map_err(|_| Refusal::Store("the engine did not answer".into()))??;
+		let name = lora_name(&mut fields(&worker, body)?)?;
+		act(&worker, &name, |generator, key| generator.unload(key)).await?;
 		if let Mode::Offline(offline) = &worker.mode {
 			offline.remove(&name);
 		}

@@ -59,6 +59,7 @@ pub mod serve;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod top;
 pub mod trees;
 pub mod view;
 pub mod worker;

@@ -1,6 +1,12 @@
 //! What `/metrics` shows: vLLM's names where routers know them, `openledger_*` for the rest.
 
-use crate::{generator::Generator, store::Redemption};
+use crate::{
+	files::Files,
+	generator::Generator,
+	store::Redemption,
+	top::{Now, Top},
+};
+use openledger_engine::{EngineStats, Tenant, TenantStats, LOAD_BOUNDS_MS};
 use openledger_primitives::{Balance, OPEN};
 use prometheus_client::{
 	collector::Collector,
@@ -15,7 +21,7 @@ use prometheus_client::{
 	registry::Registry,
 };
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, HashSet},
 	sync::{atomic::AtomicU64, Arc, Mutex, PoisonError},
 	time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -23,6 +29,30 @@ use std::{
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Amounts = Family<Labels, Counter<f64, AtomicU64>>;
+
+/// Tenants that have labels of their own: those who were served most.
+const TENANTS: usize = 32;
+
+/// Models that have labels of their own: those that came first.
+const MODELS: usize = 1_000;
+
+/// The label of models beyond those.
+const OTHERS: &str = "others";
+
+/// Counters of a tenant: requests, refused ones, microseconds in the queue, tokens in, those found, tokens out.
+type TenantCounters = [u64; 6];
+
+fn counters_of(stats: &TenantStats) -> TenantCounters {
+	let waited = u64::try_from(stats.queue_time.as_micros()).unwrap_or(u64::MAX);
+	[
+		stats.requests,
+		stats.refused,
+		waited,
+		stats.tokens_in,
+		stats.cached_tokens,
+		stats.tokens_out,
+	]
+}
 
 /// Requests that wait or run, by adapter.
 #[derive(Debug, Default)]
@@ -55,6 +85,7 @@ impl Adapters {
 pub struct Metrics {
 	registry: Arc<Registry>,
 	adapters: Arc<Adapters>,
+	models: Arc<Mutex<HashSet<String>>>,
 	tokens: Counters,
 	answers: Counters,
 	errors: Counters,
@@ -87,20 +118,29 @@ fn in_open(amount: Balance) -> f64 {
 }
 
 impl Metrics {
-	/// Metrics of a worker that serves `model` with `generator` in batches of at most `max_batch`.
-	pub fn new(model: &str, max_batch: usize, generator: Arc<dyn Generator>) -> Self {
+	/// Metrics of a worker that serves `model` with `generator` in batches of at most `max_batch`, and adapters from
+	/// `files`.
+	pub fn new(
+		model: &str,
+		max_batch: usize,
+		generator: Arc<dyn Generator>,
+		files: Arc<Files>,
+	) -> Self {
 		let seconds = || Histogram::new(exponential_buckets(0.005, 2.0, 16));
 		let mut registry = Registry::default();
 		let adapters = Arc::<Adapters>::default();
 		registry.register_collector(Box::new(EngineCollector {
 			generator,
+			files,
 			adapters: adapters.clone(),
+			tenants: Mutex::new(Top::new(TENANTS)),
 			model: model.to_owned(),
 			max_batch,
 		}));
 		let mut metrics = Self {
 			registry: Arc::default(),
 			adapters,
+			models: Arc::default(),
 			tokens: Family::default(),
 			answers: Family::default(),
 			errors: Family::default(),
@@ -173,7 +213,19 @@ impl Metrics {
 		metrics
 	}
 
-	/// The text that Prometheus reads.
+	/// The label of a model, of which there are a bounded number.
+	fn label<'a>(&self, model: &'a str) -> &'a str {
+		let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+		if !models.contains(model) {
+			if models.len() >= MODELS {
+				return OTHERS;
+			}
+			models.insert(model.to_owned());
+		}
+		model
+	}
+
+	/// The text that Prometheus reads. Reads the store's folder now and then: not for use inside an async task.
 	pub fn render(&self) -> Result<String, std::fmt::Error> {
 		let mut text = String::new();
 		encode(&mut text, &self.registry)?;
@@ -194,6 +246,7 @@ impl Metrics {
 
 	/// Money that a voucher acknowledged for answers of `model`, in units.
 	pub fn earned(&self, model: &str, compute: Balance, licence: Balance) {
+		let model = self.label(model);
 		let add = |part, amount| {
 			self.earned
 				.get_or_create(&labels([("part", part), ("model", model)]))
@@ -251,15 +304,17 @@ impl Metrics {
 	}
 
 	/// Follows one answer; drop it when the answer has ended.
-	pub fn track(&self, model: &str, is_adapter: bool) -> Tracked {
-		if is_adapter {
+	///
+	/// `model` must not be the caller's to make up; `adapters` are the names of those that it takes.
+	pub fn track(&self, model: &str, adapters: &[String]) -> Tracked {
+		for adapter in adapters {
 			self.adapters
-				.change(model, |[waiting, _]| *waiting = waiting.saturating_add(1));
+				.change(adapter, |[waiting, _]| *waiting = waiting.saturating_add(1));
 		}
 		Tracked {
 			metrics: self.clone(),
-			model: model.to_owned(),
-			is_adapter,
+			model: self.label(model).to_owned(),
+			adapters: adapters.to_vec(),
 			begin: std::time::Instant::now(),
 			first: None,
 			last: None,
@@ -272,7 +327,7 @@ impl Metrics {
 pub struct Tracked {
 	metrics: Metrics,
 	model: String,
-	is_adapter: bool,
+	adapters: Vec<String>,
 	begin: std::time::Instant,
 	first: Option<Duration>,
 	/// When the last token came.
@@ -301,13 +356,11 @@ impl Tracked {
 			let waited = self.begin.elapsed();
 			self.first = Some(waited);
 			self.metrics.first_token.observe(waited.as_secs_f64());
-			if self.is_adapter {
-				self.metrics
-					.adapters
-					.change(&self.model, |[waiting, running]| {
-						*waiting = waiting.saturating_sub(1);
-						*running = running.saturating_add(1);
-					});
+			for adapter in &self.adapters {
+				self.metrics.adapters.change(adapter, |[waiting, running]| {
+					*waiting = waiting.saturating_sub(1);
+					*running = running.saturating_add(1);
+				});
 			}
 		}
 		let labels = labels([("model", &self.model), ("direction", "out")]);
@@ -323,8 +376,8 @@ impl Tracked {
 impl Drop for Tracked {
 	fn drop(&mut self) {
 		let which = usize::from(self.first.is_some());
-		if self.is_adapter {
-			self.metrics.adapters.change(&self.model, |counts| {
+		for adapter in &self.adapters {
+			self.metrics.adapters.change(adapter, |counts| {
 				if let Some(count) = counts.get_mut(which) {
 					*count = count.saturating_sub(1);
 				}
@@ -347,7 +400,9 @@ impl Drop for Tracked {
 
 struct EngineCollector {
 	generator: Arc<dyn Generator>,
+	files: Arc<Files>,
 	adapters: Arc<Adapters>,
+	tenants: Mutex<Top<Tenant, 6>>,
 	model: String,
 	max_batch: usize,
 }
@@ -355,6 +410,104 @@ struct EngineCollector {
 impl std::fmt::Debug for EngineCollector {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		f.write_str("EngineCollector")
+	}
+}
+
+impl EngineCollector {
+	/// What each of the tenants with most was served, and all others together.
+	fn tenants(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+		let (mut told, mut others) = (Vec::new(), [0; 6]);
+		for stats in self.generator.tenants() {
+			let values = counters_of(&stats);
+			if stats.tenant == Tenant::OTHERS {
+				others = values;
+				continue;
+			}
+			told.push(Now {
+				key: stats.tenant,
+				since: stats.since,
+				weight: stats.tokens_in.saturating_add(stats.tokens_out),
+				values,
+			});
+		}
+		let mut top = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+		top.look(&told, others);
+		let mut all: Vec<(String, TenantCounters)> = top
+			.shown()
+			.iter()
+			.map(|(tenant, values)| (tenant.to_string(), *values))
+			.collect();
+		all.push((Tenant::OTHERS.to_string(), top.rest()));
+		drop(top);
+		let mut tell = |name: &str,
+		                help: &str,
+		                direction: Option<&'static str>,
+		                value: &[usize]| {
+			let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+			for (tenant, values) in &all {
+				for (at, direction) in value.iter().zip([direction, Some("out")]) {
+					let mut labels = labels([("tenant", tenant)]);
+					labels.extend(direction.map(|direction| ("direction", direction.to_owned())));
+					let encoder = metric.encode_family(&labels)?;
+					ConstCounter::new(values[*at]).encode(encoder)?;
+				}
+			}
+			Ok::<_, std::fmt::Error>(())
+		};
+		tell(
+			"openledger_tenant_requests",
+			"Requests begun, by tenant",
+			None,
+			&[0],
+		)?;
+		tell(
+			"openledger_tenant_refused",
+			"Requests refused because the queue was full, by tenant",
+			None,
+			&[1],
+		)?;
+		tell(
+			"openledger_tenant_tokens",
+			"Tokens by tenant and direction",
+			Some("in"),
+			&[3, 5],
+		)?;
+		tell(
+			"openledger_tenant_cached_tokens",
+			"Prompt tokens that were not computed again, by tenant",
+			None,
+			&[4],
+		)?;
+		let help = "Time that requests waited before they were begun, by tenant";
+		let name = "openledger_tenant_queue_seconds";
+		let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+		for (tenant, values) in &all {
+			let labels = labels([("tenant", tenant)]);
+			let waited = Duration::from_micros(values[2]).as_secs_f64();
+			ConstCounter::new(waited).encode(metric.encode_family(&labels)?)?;
+		}
+		Ok(())
+	}
+
+	/// Bytes by where they are and what they are.
+	fn tiers(
+		&self,
+		encoder: &mut DescriptorEncoder<'_>,
+		stats: &EngineStats,
+	) -> Result<(), std::fmt::Error> {
+		let help = "Bytes by tier (disk, memory) and what they are (adapters, kv, kv kept for later prompts)";
+		let name = "openledger_tier_bytes";
+		let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+		for (tier, kind, bytes) in [
+			("disk", "adapters", self.files.used() as f64),
+			("memory", "adapters", stats.adapters.bytes as f64),
+			("memory", "kv", stats.kv_bytes as f64),
+			("memory", "kv-kept", stats.kv_cached as f64),
+		] {
+			let labels = labels([("tier", tier), ("kind", kind)]);
+			ConstGauge::new(bytes).encode(metric.encode_family(&labels)?)?;
+		}
+		Ok(())
 	}
 }
 
@@ -412,7 +565,7 @@ impl Collector for EngineCollector {
 			let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
 			ConstGauge::new(value).encode(metric.encode_family(&model)?)?;
 		}
-		let counters: [(&str, &str, u64); 9] = [
+		let counters: [(&str, &str, u64); 10] = [
 			(
 				"vllm:prompt_tokens",
 				"Prompt tokens computed",
@@ -448,17 +601,44 @@ impl Collector for EngineCollector {
 				"Adapters that could not be loaded",
 				stats.adapters.failures,
 			),
-			(
-				"openledger_adapter_load_milliseconds",
-				"Time spent loading adapters",
-				stats.adapters.load_ms,
-			),
 			("openledger_engine_steps", "Batches computed", stats.steps),
+			(
+				"vllm:prefix_cache_queries",
+				"Prompt tokens looked for among those computed before",
+				stats.tokens_in,
+			),
+			(
+				"vllm:prefix_cache_hits",
+				"Those that were found",
+				stats.cached_tokens,
+			),
 		];
 		for (name, help, value) in counters {
 			let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
 			ConstCounter::new(value).encode(metric.encode_family(&model)?)?;
 		}
+		let buckets: Vec<(f64, u64)> = LOAD_BOUNDS_MS
+			.iter()
+			.map(|bound| *bound as f64)
+			.chain([f64::INFINITY])
+			.zip(stats.adapters.load_times)
+			.collect();
+		let name = "openledger_adapter_load_milliseconds";
+		let help = "Time that adapters took to be read, verified and converted";
+		let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+		metric.encode_family(&model)?.encode_histogram::<Labels>(
+			stats.adapters.load_time.as_secs_f64() * 1e3,
+			stats.adapters.loads,
+			&buckets,
+			None,
+		)?;
+		let name = "openledger_queue_seconds";
+		let help = "Time that requests waited before they were begun";
+		let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+		let waited = stats.queue_time.as_secs_f64();
+		ConstCounter::new(waited).encode(metric.encode_family(&model)?)?;
+		self.tenants(&mut encoder)?;
+		self.tiers(&mut encoder, &stats)?;
 		let lora = labels([
 			("max_lora", &self.max_batch.to_string()),
 			("waiting_lora_adapters", &self.adapters.names(0)),

@@ -5,10 +5,11 @@
 //! and are not honoured are refused by name.
 
 use crate::{
+	catalog::Member,
 	error::Refusal,
 	worker::{Input, Wanted},
 };
-use openledger_engine::{Chat, Constraint, Sampling, Tool, ToolCall, ToolChoice, Turn};
+use openledger_engine::{AdapterSet, Chat, Constraint, Sampling, Tool, ToolCall, ToolChoice, Turn};
 use serde::de::DeserializeOwned;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeMap;
@@ -198,6 +199,7 @@ fn asked(
 		return Err(Refusal::field("n", reason));
 	}
 	let model = fields.model()?;
+	let adapters = adapters(&mut fields)?;
 	let mut max_tokens = 0;
 	for name in ["max_tokens", "max_completion_tokens"] {
 		if let Some(most) = fields.take(name)? {
@@ -221,6 +223,7 @@ fn asked(
 		.into_iter()
 		.map(|input| Wanted {
 			model: model.clone(),
+			adapters: adapters.clone(),
 			input,
 			sampling: sampling.clone(),
 			max_tokens,
@@ -235,6 +238,47 @@ fn asked(
 		include_usage,
 		has_tools,
 	})
+}
+
+/// A weighted set of adapters in place of one: `[{"name": …, "weight": …}, …]`.
+fn adapters(fields: &mut Fields) -> Result<Vec<Member>, Refusal> {
+	let Some(adapters) = fields.raw("adapters") else {
+		return Ok(Vec::new());
+	};
+	let wrong = || {
+		let most = AdapterSet::MAX_MEMBERS;
+		let reason =
+			format!("must be a list of 1 to {most} adapters, each with a `name` and a `weight`");
+		Refusal::field("adapters", reason)
+	};
+	let Value::Array(adapters) = adapters else {
+		return Err(wrong());
+	};
+	if adapters.is_empty() || adapters.len() > AdapterSet::MAX_MEMBERS {
+		return Err(wrong());
+	}
+	let member = |(at, member): (usize, &Value)| {
+		let name = member.get("name").and_then(Value::as_str);
+		let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
+			Refusal::field(format!("adapters[{at}].name"), "must be an adapter's name")
+		})?;
+		let weight = match member.get("weight") {
+			None | Some(Value::Null) => Some(1.0),
+			Some(weight) => weight.as_f64(),
+		};
+		let weight = weight.map(|weight| weight as f32);
+		let within = |weight: &f32| *weight != 0.0 && weight.abs() <= AdapterSet::MAX_WEIGHT;
+		let weight = weight.filter(within).ok_or_else(|| {
+			let most = AdapterSet::MAX_WEIGHT;
+			let reason = format!("must be a number between -{most} and {most}, and not 0");
+			Refusal::field(format!("adapters[{at}].weight"), reason)
+		})?;
+		Ok(Member {
+			name: name.to_owned(),
+			weight,
+		})
+	};
+	adapters.iter().enumerate().map(member).collect()
 }
 
 fn sampling(fields: &mut Fields, logprobs: Option<usize>) -> Result<Sampling, Refusal> {
@@ -506,6 +550,7 @@ pub struct Texts {
 /// [`Refusal::BadField`].
 pub fn embeddings(mut fields: Fields) -> Result<Texts, Refusal> {
 	let model = fields.model()?;
+	let adapters = adapters(&mut fields)?;
 	let input = fields.raw("input");
 	let inputs = inputs("input", input, MAX_TEXTS)?;
 	let base64 = match fields.take::<String>("encoding_format")?.as_deref() {
@@ -521,6 +566,7 @@ pub fn embeddings(mut fields: Fields) -> Result<Texts, Refusal> {
 		.into_iter()
 		.map(|input| Wanted {
 			model: model.clone(),
+			adapters: adapters.clone(),
 			input,
 			sampling: Sampling::greedy(),
 			max_tokens: 1,
@@ -651,6 +697,25 @@ mod tests {
 			("functions", json!({ "functions": [{}] })),
 			("best_of", json!({ "best_of": 2 })),
 			("modalities", json!({ "modalities": ["text", "audio"] })),
+			("adapters", json!({ "adapters": "a" })),
+			("adapters", json!({ "adapters": [] })),
+			(
+				"adapters",
+				json!({ "adapters": vec![json!({ "name": "a" }); 9] }),
+			),
+			("adapters[0].name", json!({ "adapters": [{ "weight": 1 }] })),
+			(
+				"adapters[1].weight",
+				json!({ "adapters": [{ "name": "a" }, { "name": "b", "weight": "1" }] }),
+			),
+			(
+				"adapters[0].weight",
+				json!({ "adapters": [{ "name": "a", "weight": 1e39 }] }),
+			),
+			(
+				"adapters[0].weight",
+				json!({ "adapters": [{ "name": "a", "weight": 0 }] }),
+			),
 		] {
 			let refusal = chat(fields(with(extra.clone()))).unwrap_err();
 			assert_eq!(field_of(refusal), name, "{extra}");

@@ -23,7 +23,7 @@ use crate::{
 };
 use anyhow::{anyhow, bail, Context, Result};
 use openledger_client::{keys::KeyFile, Chain as Client, Keypair};
-use openledger_engine::{load_model, Engine, EngineConfig};
+use openledger_engine::{load_model, Engine, EngineConfig, ObjectSource};
 use openledger_primitives::{AccountId, BaseModelId, Hash, OPEN};
 use openledger_proto::v1::{
 	adapters_server::AdaptersServer, inference_server::InferenceServer,
@@ -47,6 +47,9 @@ const LAST: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const MIB: usize = 1 << 20;
+
+/// Most places to fetch adapters from.
+const MAX_SOURCES: usize = 8;
 
 /// A worker that serves.
 #[derive(Debug)]
@@ -88,6 +91,13 @@ pub async fn start(settings: Serve) -> Result<Running> {
 	let limit = settings.max_upload.saturating_mul(1 << 20);
 	let quota = settings.store_quota.saturating_mul(1 << 20);
 	let files = Arc::new(Files::new(generator.store(), limit).with_quota(quota));
+	if settings.adapter_source.len() > MAX_SOURCES {
+		bail!("--adapter-source is given more than {MAX_SOURCES} times");
+	}
+	for place in &settings.adapter_source {
+		let source = ObjectSource::open(place, &[]).context("--adapter-source cannot be used")?;
+		files.add_source(source);
+	}
 	let operator = Operator::open(&settings)?;
 	let budget = settings.index_budget.saturating_mul(MIB);
 	let attributor = Arc::new(Attributor::new(files.clone(), generator.clone(), budget));
@@ -118,7 +128,7 @@ pub async fn start(settings: Serve) -> Result<Running> {
 			(joined.0, Some(joined.1))
 		}
 	};
-	let metrics = Metrics::new(&name, settings.max_batch, generator.clone());
+	let metrics = Metrics::new(&name, settings.max_batch, generator.clone(), files.clone());
 	let mode = match &chain {
 		Some(chain) => Mode::Paid(chain.payee.clone()),
 		None => Mode::Offline(Arc::new(Offline::new(name.clone(), generator.clone()))),
@@ -220,6 +230,7 @@ async fn load(settings: &Serve) -> Result<Engine> {
 		max_context: settings.max_context,
 		kv_budget: settings.kv_budget.saturating_mul(MIB),
 		adapter_budget: settings.adapter_budget.saturating_mul(MIB),
+		memory_budget: settings.memory_budget.saturating_mul(MIB),
 		max_queue: settings.max_queue,
 		max_queue_per_tenant: settings.max_queue_per_tenant,
 		step_adapter_bytes: settings.step_adapter_budget.saturating_mul(MIB),

@@ -67,6 +67,16 @@ pub struct Serve {
 		default_value = "openledger-adapters"
 	)]
 	pub store: PathBuf,
+	/// Where to fetch adapters that the store lacks: file:///FOLDER, http(s)://HOST/PREFIX or s3://BUCKET/PREFIX (keys
+	/// and region from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT), laid out as the store; may be
+	/// given several times
+	#[arg(
+		long,
+		value_name = "URL",
+		env = "OPENLEDGER_ADAPTER_SOURCE",
+		value_delimiter = ','
+	)]
+	pub adapter_source: Vec<String>,
 	/// Folder of vouchers and receipts: it is money, keep it safe
 	#[arg(
 		long,
@@ -309,6 +319,17 @@ pub struct Serve {
 		help_heading = "Engine"
 	)]
 	pub adapter_budget: usize,
+	/// Memory for context and adapters together, in MiB, of which each takes what it needs, in place of --kv-budget and
+	/// --adapter-budget; 0 to keep those apart
+	#[arg(
+		long,
+		value_name = "MIB",
+		env = "OPENLEDGER_MEMORY_BUDGET",
+		default_value_t = 0,
+		conflicts_with_all = ["kv_budget", "adapter_budget"],
+		help_heading = "Engine"
+	)]
+	pub memory_budget: usize,
 	/// Most memory of distinct adapters in one step, in MiB; those beyond take turns. 0 for no bound
 	#[arg(
 		long,

@@ -32,8 +32,8 @@ use openledger_client::{
 };
 use openledger_engine::{
 	store::{CONFIG_FILE, WEIGHTS_FILE},
-	AdapterKey, Chat, Constraint, EngineError, EngineStats, FinishReason, Grammar, Request,
-	StreamEvent, Tenant,
+	AdapterKey, AdapterStore, Chat, Constraint, EngineError, EngineStats, FinishReason, Grammar,
+	Request, StreamEvent, Tenant, TenantStats,
 };
 use openledger_primitives::{
 	algorithm, content_hash,
@@ -56,7 +56,10 @@ use openledger_proto::v1::{
 use std::{
 	collections::BTreeMap,
 	path::{Path, PathBuf},
-	sync::{Arc, Mutex, MutexGuard},
+	sync::{
+		atomic::{AtomicUsize, Ordering},
+		Arc, Mutex, MutexGuard,
+	},
 	time::Duration,
 };
 use tokio::{
@@ -650,6 +653,8 @@ pub struct Script {
 	pub full: bool,
 	/// Whom its requests were for.
 	pub tenants: Arc<Mutex<Vec<Option<Tenant>>>>,
+	/// Folders that were taken into the store.
+	pub imports: Arc<AtomicUsize>,
 }
 
 impl Script {
@@ -660,6 +665,7 @@ impl Script {
 			stops_at: u32::MAX,
 			full: false,
 			tenants: Arc::default(),
+			imports: Arc::default(),
 		}
 	}
 }
@@ -753,6 +759,10 @@ impl Generator for Script {
 		EngineStats::default()
 	}
 
+	fn tenants(&self) -> Vec<TenantStats> {
+		Vec::new()
+	}
+
 	fn resident(&self) -> Vec<(AdapterKey, usize)> {
 		Vec::new()
 	}
@@ -779,8 +789,9 @@ impl Generator for Script {
 		self.store.clone()
 	}
 
-	fn import(&self, _: &Path) -> Result<AdapterKey, Refusal> {
-		Err(Refusal::Offline)
+	fn import(&self, folder: &Path) -> Result<AdapterKey, Refusal> {
+		self.imports.fetch_add(1, Ordering::Relaxed);
+		Ok(AdapterStore::open(&self.store)?.import(folder)?)
 	}
 
 	fn shutdown(&self) {}
@@ -905,7 +916,7 @@ impl World {
 			patience: Duration::from_millis(1),
 		});
 		payee.recover_all().await.unwrap();
-		let metrics = Metrics::new(BASE, 8, generator.clone());
+		let metrics = Metrics::new(BASE, 8, generator.clone(), files.clone());
 		let (stop, stopping) = watch::channel(false);
 		let worker = Arc::new(Worker {
 			generator,

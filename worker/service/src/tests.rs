@@ -255,6 +255,14 @@ async fn requests_that_cannot_be_answered_should_be_refused_by_name() {
 		..Default::default()
 	});
 	assert_eq!(refusal(hot).await, "bad-sampling");
+	let mut set = payer.start(BASE, 1);
+	set.adapters = vec![openledger_proto::v1::WeightedAdapter {
+		name: ADAPTER.into(),
+		weight: 1.0,
+	}];
+	assert_eq!(refusal(set).await, "set-not-payable");
+	let spelt = payer.start("fox*0.5+fox", 1);
+	assert_eq!(refusal(spelt).await, "set-not-payable");
 	world.chain.lock().adapters[0].state = AdapterState::Retired;
 	world.chain.next_block();
 	world.follower.catch_up().await.unwrap();
@@ -273,6 +281,33 @@ async fn requests_that_cannot_be_answered_should_be_refused_by_name() {
 	assert_eq!(refusal(payer.start(ADAPTER, 1)).await, "hash-mismatch");
 	std::fs::remove_file(&index).unwrap();
 	assert_eq!(refusal(payer.start(ADAPTER, 1)).await, "adapter-missing");
+}
+
+#[tokio::test]
+async fn an_adapter_that_only_a_source_has_should_be_fetched_and_paid_for_as_any() {
+	let world = World::new().await;
+	let (store, far) = (
+		world.folder.path().join("store"),
+		world.folder.path().join("far"),
+	);
+	std::fs::rename(&store, &far).unwrap();
+	std::fs::create_dir(&store).unwrap();
+	let mut payer = Payer::new(0);
+	let mut call = world.call(payer.start(ADAPTER, 20));
+	assert_eq!(call.refusal().await, "adapter-missing");
+	let place = format!("file://{}", far.display());
+	world
+		.worker
+		.files
+		.add_source(openledger_engine::ObjectSource::open(&place, &[]).unwrap());
+	let finished = world.answer(&mut payer, ADAPTER, 20).await;
+	assert_eq!(finished.reason, "length");
+	assert_eq!(payer.receipts[0].adapter, Some(4));
+	// All of it lies in the store now, the index too.
+	std::fs::remove_dir_all(&far).unwrap();
+	world.answer(&mut payer, ADAPTER, 5).await;
+	let registered = crate::catalog::registered(&world.chain.lock().adapters[0]);
+	assert_eq!(world.worker.files.missing(&registered), None);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::{
 	attributor::Attributor,
-	catalog::{Offline, Served},
+	catalog::{hashes_of, key_of, members_of, Member, Offline, Served},
 	error::{Blame, Refusal},
 	files::Files,
 	generator::Generator,
@@ -10,7 +10,8 @@ use crate::{
 	operator::Operator,
 	payee::Payee,
 };
-use openledger_engine::{Chat, Constraint, Request, Sampling};
+use openledger_engine::{AdapterError, AdapterSet, Chat, Constraint, Request, Sampling};
+use openledger_primitives::Price;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{watch, OwnedSemaphorePermit, Semaphore};
 
@@ -94,8 +95,10 @@ pub enum Input {
 /// What a caller wants.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-	/// The model's name.
+	/// The model's name, or a set of adapters as [`members_of`] reads it.
 	pub model: String,
+	/// Adapters over the base model that `model` names, together; mostly none.
+	pub adapters: Vec<Member>,
 	/// The input.
 	pub input: Input,
 	/// How tokens are chosen.
@@ -160,17 +163,68 @@ impl Worker {
 		match &self.mode {
 			Mode::Paid(payee) => payee.catalog.resolve(payee.block()?, name).await,
 			Mode::Offline(offline) => {
-				let (offline, name) = (offline.clone(), name.to_owned());
-				tokio::task::spawn_blocking(move || offline.resolve(&name))
-					.await
-					.map_err(|_| Refusal::Store("reading the adapter store failed".into()))?
+				let found = look(offline, name).await;
+				match (found, key_of(name)) {
+					(Err(Refusal::UnknownModel(_)), Some(key)) if self.files.has_sources() => {
+						self.files.fetch(hashes_of(&key), false).await?;
+						look(offline, name).await
+					}
+					(found, _) => found,
+				}
 			}
 		}
 	}
 
+	/// What a request asks for: one model, or several adapters at once.
+	async fn served(&self, wanted: &Wanted) -> Result<Served, Refusal> {
+		if !wanted.adapters.is_empty() {
+			if self.resolve(&wanted.model).await?.adapter.is_some() {
+				let reason = "must name the base model where `adapters` names adapters";
+				return Err(Refusal::field("model", reason));
+			}
+			return self.together(&wanted.model, &wanted.adapters).await;
+		}
+		match (self.resolve(&wanted.model).await, members_of(&wanted.model)) {
+			(Err(Refusal::UnknownModel(_)), Some(members)) => {
+				self.together(&wanted.model, &members).await
+			}
+			(found, _) => found,
+		}
+	}
+
+	/// Several adapters at once, as the model `name`.
+	async fn together(&self, name: &str, members: &[Member]) -> Result<Served, Refusal> {
+		if matches!(self.mode, Mode::Paid(_)) {
+			return Err(Refusal::SetNotPayable);
+		}
+		if members.len() > AdapterSet::MAX_MEMBERS {
+			let why = format!("give between 1 and {} adapters", AdapterSet::MAX_MEMBERS);
+			return Err(AdapterError::BadSet(why).into());
+		}
+		let mut keys = Vec::with_capacity(members.len());
+		let mut adapters = Vec::with_capacity(members.len());
+		for Member { name, weight } in members {
+			let adapter = self.resolve(name).await?.adapter.ok_or_else(|| {
+				let reason = format!("has {name:?}, which is the base model; name adapters");
+				Refusal::field("adapters", reason)
+			})?;
+			keys.push((adapter.key, *weight));
+			adapters.push(name.clone());
+		}
+		Ok(Served {
+			name: name.to_owned(),
+			base: 0,
+			adapter: None,
+			set: Some(AdapterSet::new(keys)?),
+			adapters,
+			price: Price::default(),
+			quote: 0,
+		})
+	}
+
 	/// Checks a request and turns its input into tokens.
 	pub async fn ready(&self, wanted: Wanted) -> Result<Ready, Refusal> {
-		let model = self.resolve(&wanted.model).await?;
+		let model = self.served(&wanted).await?;
 		let generator = self.generator.clone();
 		let (input, form) = (wanted.input, wanted.form);
 		// A long conversation takes milliseconds, which other streams should not wait for.
@@ -224,6 +278,7 @@ impl Worker {
 			request: Request {
 				prompt,
 				adapter: model.adapter.map(|adapter| adapter.key),
+				set: model.set.clone(),
 				sampling: wanted.sampling,
 				max_tokens: room.min(usize::try_from(max_tokens).unwrap_or(usize::MAX)),
 				stop: wanted.stop,
@@ -244,6 +299,14 @@ impl Worker {
 			_ => tracing::info!(code, context, "{refusal}"),
 		}
 	}
+}
+
+/// The model of that name on a worker without a chain.
+async fn look(offline: &Arc<Offline>, name: &str) -> Result<Served, Refusal> {
+	let (offline, name) = (offline.clone(), name.to_owned());
+	tokio::task::spawn_blocking(move || offline.resolve(&name))
+		.await
+		.map_err(|_| Refusal::Store("reading the adapter store failed".into()))?
 }
 
 /// Waits until the worker should stop; also if whoever could say so is gone.

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use clap::Parser;
+use common::*;
 use openledger_proto::v1::{
 	adapters_client::AdaptersClient, generate_request::Frame as Out,
 	generate_response::Frame as In, inference_client::InferenceClient,
@@ -11,97 +14,10 @@ use openledger_proto::v1::{
 	Start,
 };
 use openledger_worker::{
-	serve::{self, Running},
+	serve,
 	settings::{Cli, Command},
 };
 use serde_json::{json, Value};
-use std::path::PathBuf;
-use tokio::sync::oneshot;
-
-fn model() -> PathBuf {
-	let cache = || {
-		let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
-		std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from)
-	};
-	let path = std::env::var_os("OPENLEDGER_MODEL").map_or_else(
-		|| cache().join("openledger/models/SmolLM2-135M-Instruct.Q4_1.gguf"),
-		PathBuf::from,
-	);
-	assert!(
-		path.exists(),
-		"{} is missing: run scripts/model.sh",
-		path.display()
-	);
-	path
-}
-
-struct Worker {
-	grpc: String,
-	http: String,
-	data: PathBuf,
-	stop: oneshot::Sender<()>,
-	ended: tokio::task::JoinHandle<anyhow::Result<()>>,
-	_folder: tempfile::TempDir,
-}
-
-impl Worker {
-	async fn start() -> Self {
-		let folder = tempfile::tempdir().unwrap();
-		let (store, data) = (folder.path().join("store"), folder.path().join("data"));
-		let arguments = [
-			"openledger-worker".into(),
-			"serve".into(),
-			"--offline".into(),
-			"--model".into(),
-			model().into_os_string(),
-			"--store".into(),
-			store.into_os_string(),
-			"--data".into(),
-			data.clone().into_os_string(),
-			"--base-name".into(),
-			"smol".into(),
-			"--grpc".into(),
-			"127.0.0.1:0".into(),
-			"--http".into(),
-			"127.0.0.1:0".into(),
-			"--max-message".into(),
-			"64".into(),
-			"--kv-budget".into(),
-			"256".into(),
-		];
-		let Command::Serve(settings) = Cli::try_parse_from(arguments).unwrap().command else {
-			panic!("serve was asked for")
-		};
-		let running: Running = serve::start(*settings).await.unwrap();
-		let (stop, stopped) = oneshot::channel();
-		Self {
-			grpc: format!("http://{}", running.grpc),
-			http: format!("http://{}", running.http),
-			data,
-			stop,
-			ended: tokio::spawn(running.until(async {
-				let _stopped = stopped.await;
-			})),
-			_folder: folder,
-		}
-	}
-
-	async fn post(&self, path: &str, body: &Value) -> (u16, String) {
-		let url = format!("{}{path}", self.http);
-		let reply = reqwest::Client::new()
-			.post(url)
-			.json(body)
-			.send()
-			.await
-			.unwrap();
-		(reply.status().as_u16(), reply.text().await.unwrap())
-	}
-
-	async fn get(&self, path: &str) -> (u16, String) {
-		let reply = reqwest::get(format!("{}{path}", self.http)).await.unwrap();
-		(reply.status().as_u16(), reply.text().await.unwrap())
-	}
-}
 
 fn chat(stream: bool) -> Value {
 	json!({
@@ -109,11 +25,6 @@ fn chat(stream: bool) -> Value {
 		"stream_options": { "include_usage": true },
 		"messages": [{ "role": "user", "content": "What is the capital of France?" }],
 	})
-}
-
-fn code(body: &str) -> String {
-	let error: Value = serde_json::from_str(body).unwrap();
-	error["error"]["code"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,8 +145,7 @@ async fn a_worker_should_answer_over_http_and_grpc_and_stop_in_order() {
 
 	over_grpc(&worker, &answer).await;
 
-	worker.stop.send(()).unwrap();
-	worker.ended.await.unwrap().unwrap();
+	worker.stop().await;
 }
 
 /// The text of an answer and how it ended.
@@ -348,9 +258,8 @@ async fn over_grpc(worker: &Worker, answer: &str) {
 		assert_eq!(status.code(), tonic::Code::Unauthenticated);
 		assert!(status.message().contains("operator.token"), "{status}");
 	}
-	let token = std::fs::read_to_string(worker.data.join("operator.token")).unwrap();
 	let mut with_token = tonic::Request::new(nobody);
-	let bearer = format!("Bearer {}", token.trim()).parse().unwrap();
+	let bearer = format!("Bearer {}", worker.token()).parse().unwrap();
 	with_token.metadata_mut().insert("authorization", bearer);
 	let unknown = adapters.load(with_token).await.unwrap_err();
 	assert_eq!(unknown.code(), tonic::Code::NotFound);

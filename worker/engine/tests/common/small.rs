@@ -118,6 +118,7 @@ pub enum Trouble {
 pub struct Fake {
 	inside: Arc<(Mutex<Inside>, Condvar)>,
 	budget: usize,
+	page_bytes: usize,
 }
 
 fn mix(state: u64, value: u64) -> u64 {
@@ -142,10 +143,16 @@ pub fn expected(prompt: &[u32], adapter: usize, tokens: usize) -> Vec<u32> {
 }
 
 impl Fake {
-	/// With room for so many pages.
+	/// With room for so many pages, of a byte each.
 	pub fn new(budget: usize) -> Self {
+		Self::with_pages_of(1, budget)
+	}
+
+	/// With room for so many pages of so many bytes.
+	pub fn with_pages_of(page_bytes: usize, budget: usize) -> Self {
 		Self {
 			budget,
+			page_bytes,
 			..Self::default()
 		}
 	}
@@ -254,7 +261,7 @@ impl Backend for Fake {
 	}
 
 	fn page_bytes(&self) -> usize {
-		1
+		self.page_bytes
 	}
 
 	fn open(&mut self) -> SequenceId {
@@ -274,7 +281,7 @@ impl Backend for Fake {
 	}
 
 	fn kv_bytes(&self) -> usize {
-		self.pages().0
+		self.pages().0 * self.page_bytes
 	}
 
 	fn shares_pages(&self) -> bool {
