@@ -79,7 +79,7 @@ PY
 if [ "${1-}" = --nvrtc ]; then
 	"$venv/bin/pip" install -q --disable-pip-version-check --no-deps nvidia-cuda-nvrtc==13.0.88
 	cat common.cuh tables.cuh "${sources[@]}" | grep -v -e '^#include' -e '^#pragma once' >"$work/program.cu"
-	python3 - "$CUDA_HOME"/lib/libnvrtc.so.13 "$work/program.cu" <<'PY'
+	LD_LIBRARY_PATH=$CUDA_HOME/lib python3 - "$CUDA_HOME"/lib/libnvrtc.so.13 "$work/program.cu" <<'PY'
 import ctypes, sys
 
 nvrtc = ctypes.CDLL(sys.argv[1])
