@@ -4,7 +4,8 @@ use std::{env, fs, path::Path};
 
 fn main() {
 	println!("cargo::rustc-check-cfg=cfg(embedded_kernels)");
-	println!("cargo::rerun-if-changed=cuda/built");
+	// The whole folder: a path that is not there, as `cuda/built` may be, would count as changed each time.
+	println!("cargo::rerun-if-changed=cuda");
 	println!("cargo::rerun-if-changed=build.rs");
 	let built = Path::new("cuda/built");
 	let Some(out) = env::var_os("OUT_DIR") else {
@@ -29,7 +30,6 @@ fn main() {
 		"lora.cu",
 		"sample.cu",
 	] {
-		println!("cargo::rerun-if-changed=cuda/{name}");
 		sources.push_str(&fs::read_to_string(Path::new("cuda").join(name)).unwrap_or_default());
 	}
 	if sources != of {
