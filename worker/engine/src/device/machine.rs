@@ -373,7 +373,7 @@ impl Machine {
 			}
 		}
 		if depth > 0 {
-			ranks = ranks.next_power_of_two().max(64).min(MAX_RANKS);
+			ranks = ranks.next_power_of_two().clamp(64, MAX_RANKS);
 		}
 		let capacity = Capacity {
 			rows,
