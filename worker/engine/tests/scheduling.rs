@@ -393,8 +393,9 @@ fn adapters_beyond_the_steps_cap_should_take_turns_and_starve_nobody() {
 fn running_answers_should_get_a_token_in_every_step_while_long_prompts_are_read() {
 	let w = world(1_000, 0, |config| config.prefix_cache = false);
 	let running: Vec<_> = (0..3).map(|i| ask("a", i, 5, 60)).collect();
-	w.fake.permit(Some(6));
+	w.fake.permit(Some(0));
 	let streams: Vec<_> = running.iter().map(|request| w.submit(request)).collect();
+	w.fake.permit(Some(6));
 	until("six steps", || w.fake.log().len() == 6);
 	let long = ask("b", 200, 1_000, 2);
 	let reading = w.submit(&long);

@@ -126,7 +126,7 @@ async fn a_set_should_be_served_however_it_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sets_that_cannot_be_should_be_refused_by_name() {
 	let worker = Worker::small(&["lora", "rslora"], &[]).await;
-	let nine = vec!["lora"; 9].join("+");
+	let nine = ["lora"; 9].join("+");
 	for (extra, expected) in [
 		(
 			json!({ "adapters": [{ "name": "lora" }, { "name": "nobody" }] }),

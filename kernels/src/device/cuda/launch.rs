@@ -89,8 +89,8 @@ impl Launch {
 /// Spans that the sum over `k` of a product with `n` outputs has: `spans_of` in `gemm.cu`.
 fn spans(n: usize) -> usize {
 	match n {
-		0..=8192 => 8,
-		..=32768 => 4,
+		..=8192 => 8,
+		8193..=32768 => 4,
 		_ => 2,
 	}
 }
@@ -542,7 +542,7 @@ mod tests {
 						};
 						assert!(x * per_x >= n && (x - 1) * per_x < n);
 						assert!(y * per_y >= rows && (y - 1) * per_y < rows);
-						assert!(z <= spans(n) && spans(n) % z == 0);
+						assert!(z <= spans(n) && spans(n).is_multiple_of(z));
 						assert_eq!(all.len(), 1);
 						if z > 1 {
 							assert!(spans(n) * rows * n * 4 <= CONFIG.workspace_bytes);
