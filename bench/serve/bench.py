@@ -40,7 +40,7 @@ def machine():
     wide = [flag for flag in ["avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16"] if flag in flags]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return {"processor": f"{name} ({', '.join(wide)})", "threads": engines.THREADS, "memory_gib": round(memory, 1),
-            "system": f"{platform.system()} {platform.release()}"}
+            "system": f"{platform.system()} {platform.release().split('-')[0]}"}
 
 
 def commit():
@@ -82,7 +82,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="which rows; all if not given")
     parser.add_argument("--models", nargs="+", metavar="MODEL", choices=["qwen", "smol", "smol-q4"], help="which of their models")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of each contender; medians are shown (default 3)")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each contender, more where they are short; medians are shown (default 3)")
     parser.add_argument("--budget", type=float, default=900, help="seconds after which a row begins no new repeat (default 900)")
     parser.add_argument("--tokens", type=int, default=128, help="tokens of an answer (default 128)")
     parser.add_argument("--prompt", type=int, default=128, help="tokens of a prompt (default 128)")
