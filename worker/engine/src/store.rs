@@ -96,6 +96,33 @@ pub trait AdapterSource: Send + Sync + std::fmt::Debug {
 	/// [`AdapterError`], whatever went wrong.
 	fn fetch(&self, key: &AdapterKey, limit: u64) -> Result<Option<AdapterFiles>, AdapterError>;
 
+	/// [`Self::fetch`], refusing what is not the adapter of that key.
+	///
+	/// # Errors
+	/// Those of [`Self::fetch`], and [`AdapterError::HashMismatch`], which names the file and the place.
+	fn fetch_verified(
+		&self,
+		key: &AdapterKey,
+		limit: u64,
+	) -> Result<Option<AdapterFiles>, AdapterError> {
+		let Some(files) = self.fetch(key, limit)? else {
+			return Ok(None);
+		};
+		files.verify(key).map_err(|error| match error {
+			AdapterError::HashMismatch {
+				file,
+				expected,
+				found,
+			} => AdapterError::HashMismatch {
+				file: format!("{file} from {}", self.name()),
+				expected,
+				found,
+			},
+			other => other,
+		})?;
+		Ok(Some(files))
+	}
+
 	/// Fetches a file of at most `limit` bytes that lies beside the adapters' folders; `None` when the place does not
 	/// have it. Blocks too.
 	///
@@ -242,22 +269,10 @@ impl AdapterStore {
 			.clone();
 		let mut failed = AdapterError::NotFound(key.folder());
 		for source in sources {
-			let verified = source.fetch(key, self.limit).and_then(|files| {
+			let verified = source.fetch_verified(key, self.limit).and_then(|files| {
 				let Some(files) = files else {
 					return Ok(false);
 				};
-				files.verify(key).map_err(|error| match error {
-					AdapterError::HashMismatch {
-						file,
-						expected,
-						found,
-					} => AdapterError::HashMismatch {
-						file: format!("{file} from {}", source.name()),
-						expected,
-						found,
-					},
-					other => other,
-				})?;
 				self.insert(&files).map(|_| true)
 			});
 			match verified {

@@ -15,7 +15,7 @@
 use crate::error::Refusal;
 use openledger_engine::{
 	store::{CONFIG_FILE, WEIGHTS_FILE},
-	AdapterError, AdapterKey, AdapterSource,
+	AdapterKey, AdapterSource,
 };
 use openledger_primitives::Hash;
 use sha2::{Digest, Sha256};
@@ -302,24 +302,9 @@ impl Files {
 		let key = registered.key();
 		let lacks = self.lacks(registered, with_index);
 		if lacks.is_some_and(|file| file != INDEX_FILE) {
-			let Some(found) = source.fetch(&key, self.limit)? else {
+			let Some(found) = source.fetch_verified(&key, self.limit)? else {
 				return Ok(());
 			};
-			let is = found.key();
-			for (file, found, expected) in [
-				(CONFIG_FILE, is.config, key.config),
-				(WEIGHTS_FILE, is.weights, key.weights),
-			] {
-				if found != expected {
-					let file = format!("{file} from {}", source.name());
-					return Err(AdapterError::HashMismatch {
-						file,
-						expected: hex::encode(expected),
-						found: hex::encode(found),
-					}
-					.into());
-				}
-			}
 			self.put(registered, CONFIG_FILE, &found.config)?;
 			self.put(registered, WEIGHTS_FILE, &found.weights)?;
 		}
@@ -607,7 +592,7 @@ impl Drop for Incoming {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use openledger_engine::AdapterFiles;
+	use openledger_engine::{AdapterError, AdapterFiles};
 	use openledger_primitives::content_hash;
 
 	fn registered() -> Registered {
