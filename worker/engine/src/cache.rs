@@ -9,7 +9,8 @@
 //! byte of it plus the value of the last victim when it was used last, and the least value goes first. Costs are
 //! rounded to powers of four of the mean, so that equally dear adapters go least recently used first.
 //!
-//! Loads that a request waits for come before hints. One that finds no room is set aside until leases end, and others
+//! Loads that a request waits for come before those that only an operator waits for, and those before hints. While
+//! answers are computed, all but the first kind are done one at a time and with pauses between. One that finds no room is set aside until leases end, and others
 //! go on; after some patience nobody may pass it any more. Nothing here makes the scheduler wait. Pins do not end by
 //! themselves, so what does not fit beside them is refused at once. Besides the budget, at most one adapter file per
 //! loading thread is in memory while it is read.
@@ -44,8 +45,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a set waits for room for all its members: sets that hold one member each could wait for each other.
 const SET_WAIT: Duration = Duration::from_secs(30);
 
-/// How much less urgent than a step the loading threads are to the operating system, of 19.
-const NICENESS: i32 = 10;
+/// What part of the processors' time loads take that no request waits for, while answers are computed.
+const LEISURE: f64 = 0.1;
 
 /// Milliseconds by which loads are told apart in [`CacheStats::load_times`].
 pub const LOAD_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
@@ -68,6 +69,8 @@ struct SetSlot {
 struct Entry {
 	slot: Slot,
 	wanted: usize,
+	/// Those of [`Self::wanted`] that an operator does, and no request.
+	patient: usize,
 	pinned: bool,
 	/// When it was used last, by the cache's clock.
 	used: u64,
@@ -126,6 +129,40 @@ struct State {
 	stop: bool,
 	stats: CacheStats,
 	loaded_bytes: u64,
+	pace: Pace,
+}
+
+/// How far loads that no request waits for are held back, so that running answers hardly notice them.
+#[derive(Default)]
+struct Pace {
+	/// Whether answers are being computed.
+	computing: bool,
+	/// Loads under way that no request waited for when they began.
+	loading: usize,
+	/// When the next may begin.
+	rest: Option<Instant>,
+}
+
+impl Pace {
+	/// Whether such a load has to wait.
+	fn holds(&self) -> bool {
+		self.computing && (self.loading > 0 || self.rest.is_some_and(|end| end > Instant::now()))
+	}
+
+	/// One that took `time` ended, on a machine of that many processors.
+	fn ended(&mut self, time: Duration, processors: usize) {
+		self.loading -= 1;
+		let pauses = (1.0 / (LEISURE * processors as f64) - 1.0).max(0.0);
+		self.rest = Some(Instant::now() + time.mul_f64(pauses));
+	}
+
+	/// How long to wait before looking again.
+	fn left(&self) -> Duration {
+		let rest = self.rest.filter(|_| self.computing);
+		let left = rest.map(|end| end.saturating_duration_since(Instant::now()));
+		left.filter(|left| !left.is_zero())
+			.map_or(RETRY, |left| left.min(RETRY))
+	}
 }
 
 struct Shared {
@@ -137,6 +174,7 @@ struct Shared {
 	memory: Arc<Memory>,
 	/// What adapters can always have of it.
 	budget: usize,
+	processors: usize,
 	ready: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -164,6 +202,7 @@ impl Entry {
 		Self {
 			slot,
 			wanted: 0,
+			patient: 0,
 			pinned: false,
 			used,
 			cost: 1.0,
@@ -294,7 +333,44 @@ impl State {
 		self.entries.get(key).is_some_and(|entry| entry.wanted > 0)
 	}
 
+	/// Whether a request waits for it, and not an operator alone.
+	fn is_urgent(&self, key: &AdapterKey) -> bool {
+		let entry = self.entries.get(key);
+		entry.is_some_and(|entry| entry.wanted > entry.patient)
+	}
+
 	fn want(&mut self, key: &AdapterKey) {
+		let known = match self.entries.get(key) {
+			Some(entry) => match &entry.slot {
+				Slot::Set(slot) => Some(Arc::clone(&slot.set)),
+				_ => None,
+			},
+			None => self.sets.get(key).and_then(Weak::upgrade),
+		};
+		let Some(set) = known else {
+			self.want_adapter(key);
+			return;
+		};
+		self.clock += 1;
+		let clock = self.clock;
+		let entry = self.entries.entry(*key).or_insert_with(|| {
+			let slot = SetSlot {
+				set: Arc::clone(&set),
+				lease: Weak::new(),
+				since: Instant::now(),
+			};
+			Entry::new(Slot::Set(slot), clock)
+		});
+		if let (0, Slot::Set(slot)) = (entry.wanted, &mut entry.slot) {
+			slot.since = Instant::now();
+		}
+		entry.wanted += 1;
+		for (member, _) in set.members() {
+			self.want_adapter(member);
+		}
+	}
+
+	fn want_adapter(&mut self, key: &AdapterKey) {
 		self.clock += 1;
 		let (clock, inflation) = (self.clock, self.inflation);
 		if let Some(entry) = self.entries.get_mut(key) {
@@ -315,7 +391,23 @@ impl State {
 		self.enqueue(*key, None, Instant::now());
 	}
 
+	/// Counts an operator's want, or its end.
+	fn patient(&mut self, key: &AdapterKey, change: isize) {
+		if let Some(entry) = self.entries.get_mut(key) {
+			entry.patient = entry.patient.saturating_add_signed(change);
+		}
+	}
+
 	fn unwant(&mut self, key: &AdapterKey) {
+		if let Some(Slot::Set(slot)) = self.entries.get(key).map(|entry| &entry.slot) {
+			let set = Arc::clone(&slot.set);
+			let members = set.members().iter();
+			members.for_each(|(key, _)| self.unwant_adapter(key));
+		}
+		self.unwant_adapter(key);
+	}
+
+	fn unwant_adapter(&mut self, key: &AdapterKey) {
 		if let Some(entry) = self.entries.get_mut(key) {
 			entry.wanted = entry.wanted.saturating_sub(1);
 			if entry.wanted == 0 && matches!(entry.slot, Slot::Failed(_)) {
@@ -354,35 +446,37 @@ impl State {
 		for key in gone {
 			self.entries.remove(&key);
 		}
+		let held = self.pace.holds();
 		let mut at = None;
-		for index in 0..self.queue.len() {
-			let pending = &self.queue[index];
-			if !self.is_wanted(&pending.key) {
-				continue;
+		for urgent in [true, false] {
+			if at.is_some() || held && !urgent {
+				break;
 			}
-			let (needed, since) = (pending.needed, pending.since);
-			match needed {
-				None => at = Some(index),
-				Some(needed) => {
-					if self.beside_pins(needed, budget).is_err() {
-						// Pins came meanwhile; loading it again says so.
-						let mut pending = self.queue.remove(index);
-						pending.needed = None;
-						return Some(pending);
-					}
-					if !self.must_yield(since) && self.reserve(needed, memory) {
-						return Some(self.queue.remove(index));
-					}
+			for index in 0..self.queue.len() {
+				let pending = &self.queue[index];
+				let key = pending.key;
+				if !self.is_wanted(&key) || self.is_urgent(&key) != urgent {
 					continue;
 				}
+				let Some(needed) = pending.needed else {
+					at = Some(index);
+					break;
+				};
+				if self.beside_pins(needed, budget).is_err() {
+					// Pins came meanwhile; loading it again says so.
+					let mut pending = self.queue.remove(index);
+					pending.needed = None;
+					return Some(pending);
+				}
+				if !self.must_yield(pending.since) && self.reserve(needed, memory) {
+					return Some(self.queue.remove(index));
+				}
 			}
-			break;
 		}
 		// A hint is looked at when nobody waits for anything that could be done.
 		let at = at.or_else(|| {
-			self.queue
-				.iter()
-				.position(|pending| !self.is_wanted(&pending.key))
+			let hint = |pending: &Pending| !held && !self.is_wanted(&pending.key);
+			self.queue.iter().position(hint)
 		});
 		at.map(|index| self.queue.remove(index))
 	}
@@ -418,6 +512,7 @@ impl Cache {
 		memory: Arc<Memory>,
 		ready: Box<dyn Fn() + Send + Sync>,
 	) -> std::io::Result<Self> {
+		let processors = std::thread::available_parallelism().map_or(1, |n| n.get());
 		let shared = Arc::new(Shared {
 			state: Mutex::default(),
 			changed: Condvar::new(),
@@ -426,10 +521,11 @@ impl Cache {
 			rows,
 			budget: memory.adapter_floor(),
 			memory,
+			processors,
 			ready,
 		});
 		// Two at least, so that one that waits for a far store does not hold up the others.
-		let count = std::thread::available_parallelism().map_or(2, |n| (n.get() / 2).clamp(2, 4));
+		let count = (processors / 2).clamp(2, 4);
 		let cache = Self {
 			shared,
 			threads: Mutex::default(),
@@ -438,10 +534,7 @@ impl Cache {
 			let worker = Arc::clone(&cache.shared);
 			let thread = std::thread::Builder::new()
 				.name(format!("adapters-{number}"))
-				.spawn(move || {
-					be_nice();
-					while load_next(&worker) {}
-				})?;
+				.spawn(move || while load_next(&worker) {})?;
 			cache
 				.threads
 				.lock()
@@ -460,37 +553,7 @@ impl Cache {
 
 	/// Begins to want an adapter; every call is followed by one [`Self::take`] or [`Self::unwant`].
 	pub fn want(&self, key: &AdapterKey) {
-		let mut state = self.shared.lock();
-		let known = match state.entries.get(key) {
-			Some(entry) => match &entry.slot {
-				Slot::Set(slot) => Some(Arc::clone(&slot.set)),
-				_ => None,
-			},
-			None => state.sets.get(key).and_then(Weak::upgrade),
-		};
-		match known {
-			None => state.want(key),
-			Some(set) => {
-				state.clock += 1;
-				let clock = state.clock;
-				let entry = state.entries.entry(*key).or_insert_with(|| {
-					let slot = SetSlot {
-						set: Arc::clone(&set),
-						lease: Weak::new(),
-						since: Instant::now(),
-					};
-					Entry::new(Slot::Set(slot), clock)
-				});
-				if let (0, Slot::Set(slot)) = (entry.wanted, &mut entry.slot) {
-					slot.since = Instant::now();
-				}
-				entry.wanted += 1;
-				for (member, _) in set.members() {
-					state.want(member);
-				}
-			}
-		}
-		drop(state);
+		self.shared.lock().want(key);
 		self.shared.changed.notify_all();
 	}
 
@@ -529,7 +592,7 @@ impl Cache {
 			Slot::Set(slot) => Arc::clone(&slot.set),
 			Slot::Ready(weights) => {
 				let weights = Arc::clone(weights);
-				state.unwant(key);
+				state.unwant_adapter(key);
 				return Some(weights);
 			}
 			_ => return None,
@@ -541,7 +604,9 @@ impl Cache {
 				_ => return None,
 			}
 		}
-		set.members().iter().for_each(|(key, _)| state.unwant(key));
+		set.members()
+			.iter()
+			.for_each(|(key, _)| state.unwant_adapter(key));
 		let entry = state.entries.get_mut(key)?;
 		entry.wanted = entry.wanted.saturating_sub(1);
 		let Slot::Set(slot) = &mut entry.slot else {
@@ -556,21 +621,17 @@ impl Cache {
 
 	/// Ends a want without a lease. A failure nobody wants any more is forgotten, so that it can be tried again.
 	pub fn unwant(&self, key: &AdapterKey) {
-		let mut state = self.shared.lock();
-		if let Some(Slot::Set(slot)) = state.entries.get(key).map(|entry| &entry.slot) {
-			let set = Arc::clone(&slot.set);
-			set.members().iter().for_each(|(key, _)| state.unwant(key));
-		}
-		state.unwant(key);
-		drop(state);
+		self.shared.lock().unwant(key);
 		self.shared.changed.notify_all();
 	}
 
 	/// Loads an adapter and keeps it in memory until [`Self::unpin`]. Blocks until it is loaded, at most for `wait`.
 	pub fn pin(&self, key: &AdapterKey, wait: Duration) -> Result<(), AdapterError> {
 		let deadline = Instant::now() + wait;
-		self.want(key);
 		let mut state = self.shared.lock();
+		state.want(key);
+		state.patient(key, 1);
+		self.shared.changed.notify_all();
 		let result = loop {
 			let slot = state.entries.get(key).map(|entry| &entry.slot);
 			match slot {
@@ -589,8 +650,10 @@ impl Cache {
 			}
 			state = self.shared.wait_for(state, left);
 		};
+		state.patient(key, -1);
+		state.unwant(key);
 		drop(state);
-		self.unwant(key);
+		self.shared.changed.notify_all();
 		result
 	}
 
@@ -662,6 +725,17 @@ impl Cache {
 			freed += size;
 		}
 		self.shared.memory.set_adapters(state.stats.bytes);
+	}
+
+	/// Says whether answers are being computed: loads that no request waits for then take little of the machine.
+	pub fn computing(&self, computing: bool) {
+		let mut state = self.shared.lock();
+		let ended = state.pace.computing && !computing;
+		state.pace.computing = computing;
+		drop(state);
+		if ended {
+			self.shared.changed.notify_all();
+		}
 	}
 
 	/// To be called after leases ended: a load may find room now.
@@ -742,15 +816,6 @@ impl Drop for Cache {
 	}
 }
 
-/// Lets the threads that compute steps go first on a full machine.
-fn be_nice() {
-	// SAFETY: the call takes numbers only. On Linux `0` means the calling thread.
-	let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
-	if done != 0 {
-		tracing::debug!("the priority of an adapter loader could not be lowered");
-	}
-}
-
 /// What became of a load.
 enum Loaded {
 	Done(LoraWeights, Duration),
@@ -773,7 +838,8 @@ fn load_next(shared: &Shared) -> bool {
 			continue;
 		}
 		let tell = state.sets_wait();
-		state = shared.wait_for(state, RETRY);
+		let left = state.pace.left();
+		state = shared.wait_for(state, left);
 		if tell || shared.memory.is_asked() {
 			// A set's patience may have ended, or KV has to give way; the scheduler looks when it is told.
 			drop(state);
@@ -781,8 +847,11 @@ fn load_next(shared: &Shared) -> bool {
 			state = shared.lock();
 		}
 	};
-	drop(state);
 	let key = pending.key;
+	let urgent = state.is_urgent(&key);
+	state.pace.loading += usize::from(!urgent);
+	drop(state);
+	let begin = Instant::now();
 	// A bug in a parser must cost one request, not all later loads.
 	let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, &pending))).unwrap_or_else(|_| {
 		Err(AdapterError::Malformed(
@@ -790,6 +859,9 @@ fn load_next(shared: &Shared) -> bool {
 		))
 	});
 	let mut state = shared.lock();
+	if !urgent {
+		state.pace.ended(begin.elapsed(), shared.processors);
+	}
 	match loaded {
 		Ok(Loaded::Done(weights, time)) => {
 			state.stats.resident += 1;
@@ -925,6 +997,59 @@ fn convert(
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	fn key(number: u8) -> AdapterKey {
+		AdapterKey {
+			weights: [number; 32],
+			config: [number; 32],
+		}
+	}
+
+	#[test]
+	fn loads_should_be_done_in_the_order_of_who_waits_for_them() {
+		let memory = Memory::apart(1, 1);
+		let mut state = State::default();
+		let [hint, operator, request, both] = [1, 2, 3, 4].map(key);
+		let entry = Entry::new(Slot::Loading { hint: true }, 0);
+		state.entries.insert(hint, entry);
+		state.enqueue(hint, None, Instant::now());
+		for (key, patient) in [(operator, 1), (both, 1), (request, 0), (both, 0)] {
+			state.want(&key);
+			state.patient(&key, patient);
+		}
+		state.pace.computing = true;
+		state.pace.loading = 1;
+		let next = |state: &mut State| state.next(1, &memory).map(|pending| pending.key);
+		assert_eq!(next(&mut state), Some(both), "it was asked for first");
+		assert_eq!(next(&mut state), Some(request));
+		assert_eq!(next(&mut state), None, "another of the rest is under way");
+		state.pace.ended(Duration::from_secs(10), 2);
+		assert_eq!(next(&mut state), None, "the processors rest from the last");
+		assert_eq!(state.pace.left(), RETRY);
+		state.pace.computing = false;
+		assert_eq!(next(&mut state), Some(operator));
+		assert_eq!(next(&mut state), Some(hint));
+		assert!(state.queue.is_empty());
+	}
+
+	#[test]
+	fn pauses_should_leave_the_processors_to_the_answers() {
+		let time = Duration::from_secs(100);
+		for (processors, pause) in [(1, 900), (2, 400), (5, 100), (10, 0), (64, 0)] {
+			let mut pace = Pace {
+				loading: 1,
+				computing: true,
+				rest: None,
+			};
+			pace.ended(time, processors);
+			let left = pace.rest.unwrap() - Instant::now();
+			let pause = Duration::from_secs(pause);
+			assert!(
+				left <= pause && left + time / 20 >= pause,
+				"{processors}: {left:?}"
+			);
+		}
+	}
 
 	#[test]
 	fn costs_should_be_equal_unless_they_differ_much() {

@@ -271,6 +271,7 @@ impl Scheduler {
 			let (owners, batch) = self.plan();
 			// Who was refused may have left room for another.
 			idle = batch.is_empty() && self.waiting.len() == waiting;
+			self.cache.computing(!batch.is_empty());
 			if !batch.is_empty() {
 				self.step(&owners, &batch);
 			}
