@@ -18,9 +18,9 @@ most_bytes=$((64 << 20))
 python=${BENCH_PYTHON:-python3}
 
 pack() {
-	SKIP_WASM_BUILD=1 cargo build --locked -p openledger-engine --example gpu_bench
+	SKIP_WASM_BUILD=1 cargo build --release --locked -p openledger-engine --example gpu_bench
 	mkdir -p "$carried"
-	cp "${CARGO_TARGET_DIR:-target}/debug/examples/gpu_bench" "$carried/gpu_bench"
+	cp "${CARGO_TARGET_DIR:-target}/release/examples/gpu_bench" "$carried/gpu_bench"
 	strip "$carried/gpu_bench"
 	git rev-parse HEAD >"$carried/commit"
 	local bytes

@@ -8,9 +8,9 @@ bench/serve/install.sh
 OPENLEDGER_MODEL=$(scripts/model.sh)
 export OPENLEDGER_MODEL
 if [ -z "${BENCH_PROGRAMS:-}" ]; then
-	echo "bench: building the worker" >&2
-	SKIP_WASM_BUILD=1 cargo build --locked -p openledger-worker -p openledger-engine --bins --example play
-	target=${CARGO_TARGET_DIR:-target}/debug
+	echo "bench: building the worker (release)" >&2
+	SKIP_WASM_BUILD=1 cargo build --release --locked -p openledger-worker -p openledger-engine --bins --example play
+	target=${CARGO_TARGET_DIR:-target}/release
 	# Copies: what is measured must not change when somebody builds meanwhile.
 	mkdir -p "$cache/bench-serve/programs"
 	cp "$target/openledger-worker" "$target/examples/play" "$cache/bench-serve/programs/"

@@ -257,6 +257,19 @@ KERNEL(128, 2) attention_decode_64(const AttentionArgs a) { attention_decode<64>
 KERNEL(128, 2) attention_decode_128(const AttentionArgs a) { attention_decode<128>(a); }
 
 // Merges the splits of a row. Grid: (rows, heads); a warp, whose lanes have every 32nd element.
+// Writes what a warp has of a head: every 32nd element, not yet divided by the sum of the weights.
+template <class T> DEVICE void write_row(const AttentionArgs &a, u32 row, u32 head, const float (&out)[8], float sum) {
+	T *to = (T *)a.out + ((u64)row * a.heads + head) * a.head_dim;
+	float scale = __frcp_rn(sum);
+#pragma unroll
+	for (u32 i = 0; i < 8; i++) {
+		u32 e = threadIdx.x % 32 + 32 * i;
+		if (e < a.head_dim) {
+			to[e] = narrow<T>(__fmul_rn(out[i], scale));
+		}
+	}
+}
+
 template <class T> DEVICE void attention_merge(const AttentionArgs &a) {
 	if (blockIdx.x >= number(a.merges)) {
 		return;
@@ -278,15 +291,7 @@ template <class T> DEVICE void attention_merge(const AttentionArgs &a) {
 			}
 		}
 	}
-	T *to = (T *)a.out + ((u64)row.row * a.heads + head) * a.head_dim;
-	float scale = __frcp_rn(sum);
-#pragma unroll
-	for (u32 i = 0; i < 8; i++) {
-		u32 e = lane + 32 * i;
-		if (e < a.head_dim) {
-			to[e] = narrow<T>(__fmul_rn(out[i], scale));
-		}
-	}
+	write_row<T>(a, row.row, head, out, sum);
 }
 
 KERNEL(32, 1) attention_merge_bf16(const AttentionArgs a) { attention_merge<bf16>(a); }
@@ -493,7 +498,7 @@ template <class T> DEVICE void attention_plain_prefill(const AttentionArgs &a) {
 		return;
 	}
 	const PrefillTile tile = ((const PrefillTile *)a.tile)[blockIdx.x];
-	u32 lane = threadIdx.x % 32, head = blockIdx.y;
+	u32 head = blockIdx.y;
 	for (u32 row = threadIdx.x / 32; row < tile.rows; row += 4) {
 		float q[8];
 		queries<T>(a, tile.row + row, head, q);
@@ -511,15 +516,7 @@ template <class T> DEVICE void attention_plain_prefill(const AttentionArgs &a) {
 				out[i] = merged(f, out[i], run.out[i]);
 			}
 		}
-		T *to = (T *)a.out + ((u64)(tile.row + row) * a.heads + head) * a.head_dim;
-		float scale = __frcp_rn(sum);
-#pragma unroll
-		for (u32 i = 0; i < 8; i++) {
-			u32 e = lane + 32 * i;
-			if (e < a.head_dim) {
-				to[e] = narrow<T>(__fmul_rn(out[i], scale));
-			}
-		}
+		write_row<T>(a, tile.row + row, head, out, sum);
 	}
 }
 

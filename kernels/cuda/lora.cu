@@ -144,38 +144,43 @@ struct Tile {
 	u32 first, rank, width, place, column;
 };
 
-// Tile `index` of `size` columns; false beyond the last. Written so that all indices are known when it is compiled.
-DEVICE bool find_tile(const LoraArgs &a, const LoraEntry &site, u32 size, u32 index, Tile &tile) {
-	u32 first = 0;
+// Columns of a tile of an expand.
+constexpr u32 TILE = 512;
+
+// The block's chunk and its tile; false if it has none, or one that changes nothing. Written so that all indices are
+// known when it is compiled.
+DEVICE bool find_tile(const LoraArgs &a, LoraChunk &chunk, Tile &tile) {
+	if (blockIdx.x >= number(a.count)) {
+		return false;
+	}
+	chunk = ((const LoraChunk *)a.chunks)[blockIdx.x];
+	const LoraEntry &site = ((const LoraEntry *)chunk.table)[a.entry];
+	u32 first = 0, index = blockIdx.y;
 	bool found = false;
 #pragma unroll
 	for (u32 slice = 0; slice < 3; slice++) {
-		u32 tiles = slice < a.slices ? (a.width[slice] + size - 1) / size : 0;
+		u32 tiles = slice < a.slices ? (a.width[slice] + TILE - 1) / TILE : 0;
 		u32 rank = slice < a.slices ? site.rank[slice] : 0;
 		if (!found && index < tiles) {
-			tile = {site.b[slice], site.gain[slice], first, rank, a.width[slice], a.column[slice], index * size};
+			tile = {site.b[slice], site.gain[slice], first, rank, a.width[slice], a.column[slice], index * TILE};
 			found = true;
 		}
 		index -= found ? 0 : tiles;
 		first += rank;
 	}
-	return found;
+	return found && (tile.rank > 0 || tile.gain);
 }
 
 template <class T> DEVICE void lora_expand(const LoraArgs &a) {
-	if (blockIdx.x >= number(a.count)) {
-		return;
-	}
-	const LoraChunk chunk = ((const LoraChunk *)a.chunks)[blockIdx.x];
-	const LoraEntry &site = ((const LoraEntry *)chunk.table)[a.entry];
+	LoraChunk chunk;
 	Tile tile = {};
-	if (!find_tile(a, site, 512, blockIdx.y, tile)) {
+	if (!find_tile(a, chunk, tile)) {
 		return;
 	}
 	u32 rank = tile.rank, width = tile.width;
 	u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 	u32 column = tile.column + warp * 128;
-	if (column >= width || (rank == 0 && !tile.gain)) {
+	if (column >= width) {
 		return;
 	}
 	const bf16 *b = (const bf16 *)tile.b;
@@ -283,21 +288,14 @@ KERNEL(256, 1) lora_shrink_f32(const LoraArgs a) {
 }
 
 KERNEL(128, 1) lora_expand_f32(const LoraArgs a) {
-	if (blockIdx.x >= number(a.count)) {
-		return;
-	}
-	const LoraChunk chunk = ((const LoraChunk *)a.chunks)[blockIdx.x];
-	const LoraEntry &site = ((const LoraEntry *)chunk.table)[a.entry];
+	LoraChunk chunk;
 	Tile tile = {};
-	if (!find_tile(a, site, 512, blockIdx.y, tile)) {
+	if (!find_tile(a, chunk, tile)) {
 		return;
 	}
 	u32 rank = tile.rank, width = tile.width;
 	const float *b = (const float *)tile.b, *gain = (const float *)tile.gain;
-	if (rank == 0 && !gain) {
-		return;
-	}
-	u32 stop = min(width, tile.column + 512);
+	u32 stop = min(width, tile.column + TILE);
 	for (u32 column = tile.column + threadIdx.x; column < stop; column += 128) {
 		for (u32 row = 0; row < chunk.rows; row++) {
 			const float *inner = (const float *)a.inner + chunk.inner + (u64)row * chunk.ranks + tile.first;

@@ -17,7 +17,7 @@ use std::{
 use common::{
 	fixture, fixture_model,
 	small::{small, Fake},
-	until, RandomAdapter, ALL_MODULES,
+	until, RandomAdapter, ALL_MODULES, FAMILIES,
 };
 use openledger_engine::{
 	backend::{Backend, BatchItem, SequenceId},
@@ -34,18 +34,6 @@ const EXACT: f64 = 2e-5;
 const ROUNDED: f64 = 4e-2;
 
 const MIB: usize = 1 << 20;
-
-const FAMILIES: [(&str, &[&str]); 6] = [
-	(
-		"llama",
-		&["lora", "rslora", "dora", "patterns", "head", "embedding"],
-	),
-	("llama3", &["dora-head"]),
-	("mistral", &["lora"]),
-	("qwen2", &["lora", "dora"]),
-	("qwen3", &["lora", "dora"]),
-	("smollm3", &["lora"]),
-];
 
 fn twin(bytes: usize) -> Opener {
 	Box::new(move || Ok(Arc::new(Twin::new(bytes)?)))

@@ -12,7 +12,7 @@ use candle_core::{
 	},
 	DType, Device, Tensor as CandleTensor,
 };
-use common::{fixture, fixture_model, gguf_name};
+use common::{fixture, fixture_model, gguf_name, FAMILIES};
 use openledger_engine::{
 	backend::{Backend, BatchItem},
 	cpu::CpuBackend,
@@ -23,18 +23,6 @@ use safetensors::SafeTensors;
 
 /// Largest difference over largest logit.
 const TOLERANCE: f64 = 1e-4;
-
-const FAMILIES: [(&str, &[&str]); 6] = [
-	(
-		"llama",
-		&["lora", "rslora", "dora", "patterns", "head", "embedding"],
-	),
-	("llama3", &["dora-head"]),
-	("mistral", &["lora"]),
-	("qwen2", &["lora", "dora"]),
-	("qwen3", &["lora", "dora"]),
-	("smollm3", &["lora"]),
-];
 
 /// A family's model with what is expected of it.
 struct Family {

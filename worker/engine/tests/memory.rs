@@ -16,48 +16,17 @@ const FLOOR: usize = TOTAL / 4;
 /// Tokens of a context, which fills KV's floor.
 const CONTEXT: usize = FLOOR / PAGE_BYTES * PAGE;
 
-struct World {
-	engine: Engine,
-	fake: Fake,
-	/// Of different ranks and so of different bytes, by which the fake tells them apart.
-	adapters: Vec<(AdapterKey, usize)>,
-	_folder: tempfile::TempDir,
-}
-
-impl Drop for World {
-	fn drop(&mut self) {
-		// Nobody else would wake a backend that a failed test has stopped.
-		self.fake.permit(None);
-	}
-}
-
 fn world() -> World {
-	let folder = tempfile::tempdir().unwrap();
-	let model = small();
-	let store = AdapterStore::open(folder.path()).unwrap();
-	let adapters = (4..16)
-		.map(|rank| {
-			let files =
-				RandomAdapter::new(&model.config, rank as u64, rank, &["q_proj"], 0.1).files();
-			let bytes = LoraWeights::needed(&files.weights).unwrap();
-			assert!(bytes <= FLOOR, "{bytes}");
-			(store.insert(&files).unwrap(), bytes)
-		})
-		.collect();
-	let config = EngineConfig {
+	let fake = Fake::with_pages_of(PAGE_BYTES, (TOTAL - FLOOR) / PAGE_BYTES);
+	let world = World::new(fake, 4..16, |folder| EngineConfig {
 		max_batch: 8,
 		max_context: CONTEXT,
 		memory_budget: TOTAL,
-		..EngineConfig::new(folder.path())
-	};
-	let fake = Fake::with_pages_of(PAGE_BYTES, (TOTAL - FLOOR) / PAGE_BYTES);
-	let base = Fake::base(&model);
-	World {
-		engine: Engine::with_backend(base, Box::new(fake.clone()), config).unwrap(),
-		fake,
-		adapters,
-		_folder: folder,
-	}
+		..EngineConfig::new(folder)
+	});
+	let largest = world.adapters.iter().map(|(_, bytes)| *bytes).max();
+	assert!(largest <= Some(FLOOR), "{largest:?}");
+	world
 }
 
 impl World {

@@ -13,49 +13,18 @@ use openledger_engine::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-struct World {
-	engine: Engine,
-	fake: Fake,
-	/// Adapters of different ranks and so of different bytes, by which the fake tells them apart.
-	adapters: Vec<(AdapterKey, usize)>,
-	_folder: tempfile::TempDir,
-}
-
-impl Drop for World {
-	fn drop(&mut self) {
-		// Nobody else would wake a backend that a failed test has stopped.
-		self.fake.permit(None);
-	}
-}
-
 /// An engine of 4 rows and `pages` pages of KV.
 fn world(pages: usize, adapters: usize, change: impl FnOnce(&mut EngineConfig)) -> World {
-	let folder = tempfile::tempdir().unwrap();
-	let model = small();
-	let store = AdapterStore::open(folder.path()).unwrap();
-	let adapters = (0..adapters)
-		.map(|i| {
-			let adapter = RandomAdapter::new(&model.config, i as u64, i + 1, &["q_proj"], 0.1);
-			let files = adapter.files();
-			let bytes = LoraWeights::needed(&files.weights).unwrap();
-			(store.insert(&files).unwrap(), bytes)
-		})
-		.collect();
-	let mut config = EngineConfig {
-		max_batch: 4,
-		max_context: 1024,
-		kv_budget: pages,
-		..EngineConfig::new(folder.path())
-	};
-	change(&mut config);
-	let fake = Fake::new(pages);
-	let base = Fake::base(&model);
-	World {
-		engine: Engine::with_backend(base, Box::new(fake.clone()), config).unwrap(),
-		fake,
-		adapters,
-		_folder: folder,
-	}
+	World::new(Fake::new(pages), 1..adapters + 1, |folder| {
+		let mut config = EngineConfig {
+			max_batch: 4,
+			max_context: 1024,
+			kv_budget: pages,
+			..EngineConfig::new(folder)
+		};
+		change(&mut config);
+		config
+	})
 }
 
 fn who(name: &str) -> Option<Tenant> {
@@ -511,7 +480,7 @@ fn kv_should_never_be_shared_between_tenants_adapters_or_versions() {
 		}
 	}
 	// Two versions of one adapter: the same weights' file, another configuration; and the other way round.
-	let adapter = RandomAdapter::new(w.engine.model(), 0, 1, &["q_proj"], 0.1);
+	let adapter = RandomAdapter::new(w.engine.model(), 1, 1, &["q_proj"], 0.1);
 	let mut files = adapter.files();
 	files.config.push(b' ');
 	let other_config = w.engine.store().insert(&files).unwrap();

@@ -13,6 +13,19 @@ use openledger_engine::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+/// Families there are fixtures of, each with its adapters.
+pub const FAMILIES: [(&str, &[&str]); 6] = [
+	(
+		"llama",
+		&["lora", "rslora", "dora", "patterns", "head", "embedding"],
+	),
+	("llama3", &["dora-head"]),
+	("mistral", &["lora"]),
+	("qwen2", &["lora", "dora"]),
+	("qwen3", &["lora", "dora"]),
+	("smollm3", &["lora"]),
+];
+
 /// The byte-level alphabet: every byte as a printable character.
 pub fn alphabet() -> Vec<String> {
 	let mut next = 256;

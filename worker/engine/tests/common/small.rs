@@ -3,6 +3,7 @@
 
 use std::{
 	collections::{BTreeMap, HashMap},
+	path::Path,
 	sync::{Arc, Condvar, Mutex, MutexGuard},
 	time::Duration,
 };
@@ -14,7 +15,7 @@ use openledger_engine::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{alphabet, safetensors_bytes};
+use super::{alphabet, safetensors_bytes, RandomAdapter};
 
 /// Tokens of the small model: the 256 bytes and two special ones.
 pub const VOCABULARY: usize = 258;
@@ -371,5 +372,51 @@ impl Backend for Fake {
 		drop(inside);
 		std::thread::sleep(delay);
 		Ok(())
+	}
+}
+
+/// An engine on the fake backend, and adapters in its store.
+pub struct World {
+	pub engine: Engine,
+	pub fake: Fake,
+	/// Of different ranks and so of different bytes, by which the fake tells them apart.
+	pub adapters: Vec<(AdapterKey, usize)>,
+	_folder: tempfile::TempDir,
+}
+
+impl World {
+	/// With adapters of these ranks; `configure` is given a folder to work in.
+	pub fn new(
+		fake: Fake,
+		ranks: std::ops::Range<usize>,
+		configure: impl FnOnce(&Path) -> EngineConfig,
+	) -> Self {
+		let folder = tempfile::tempdir().unwrap();
+		let model = small();
+		let store = AdapterStore::open(folder.path()).unwrap();
+		let adapters = ranks
+			.map(|rank| {
+				let adapter =
+					RandomAdapter::new(&model.config, rank as u64, rank, &["q_proj"], 0.1);
+				let files = adapter.files();
+				let bytes = LoraWeights::needed(&files.weights).unwrap();
+				(store.insert(&files).unwrap(), bytes)
+			})
+			.collect();
+		let base = Fake::base(&model);
+		let config = configure(folder.path());
+		Self {
+			engine: Engine::with_backend(base, Box::new(fake.clone()), config).unwrap(),
+			fake,
+			adapters,
+			_folder: folder,
+		}
+	}
+}
+
+impl Drop for World {
+	fn drop(&mut self) {
+		// Nobody else would wake a backend that a failed test has stopped.
+		self.fake.permit(None);
 	}
 }
