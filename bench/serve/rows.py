@@ -494,7 +494,8 @@ def cold_500(settings, model):
 
             for name in adapters.names[:hot]:
                 await newcome(name)
-            background = Background(worker, session, long, adapters.names[:others], 256)
+            # Long answers: the prompt of the next would be a gap in the others.
+            background = Background(worker, session, long, adapters.names[:others], 896)
             await asyncio.sleep(3)
             begin = time.perf_counter()
             await asyncio.sleep(15)
