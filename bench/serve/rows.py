@@ -387,12 +387,15 @@ class Background:
             raise Failed(f"{len(failed)} streams failed, the first with: {failed[0]}")
 
     def gaps(self, windows):
-        """Gaps that touch one of the windows (begin, end)."""
+        """Gaps that touch one of the windows (begin, end), but none of those in which a stream of our own began: its prompt
+        is computed beside the others."""
+        begins = [(answer.began, answer.began + answer.first) for answer in self.answers if answer.first is not None]
         found = []
         for answer in self.answers:
             times = [answer.began + at for at in answer.times]
             for a, b in zip(times, times[1:]):
-                if any(a < end and b > begin for begin, end in windows):
+                touches = lambda spans: any(a < end and b > begin for begin, end in spans)
+                if touches(windows) and not touches(begins):
                     found.append(b - a)
         return found
 
@@ -494,8 +497,7 @@ def cold_500(settings, model):
 
             for name in adapters.names[:hot]:
                 await newcome(name)
-            # Long answers: the prompt of the next would be a gap in the others.
-            background = Background(worker, session, long, adapters.names[:others], 896)
+            background = Background(worker, session, long, adapters.names[:others], 256)
             await asyncio.sleep(3)
             begin = time.perf_counter()
             await asyncio.sleep(15)

@@ -594,7 +594,7 @@ impl LoraWeights {
 		weights: &[u8],
 		base: &ModelConfig,
 	) -> Result<Self, AdapterError> {
-		Self::read(config, weights, base, None)
+		Self::load(config, weights, base, None)
 	}
 
 	/// Reads an adapter for the model of `base`, whose weights are `rows`; without them as [`Self::parse`].
@@ -607,14 +607,16 @@ impl LoraWeights {
 		base: &ModelConfig,
 		rows: Option<&dyn BaseRows>,
 	) -> Result<Self, AdapterError> {
-		Self::read(config, weights, base, rows)
+		Self::load_between(config, weights, base, rows, &|| {})
 	}
 
-	fn read(
+	/// [`Self::load`], calling `between` between matrices.
+	pub(crate) fn load_between(
 		config: &AdapterConfig,
 		weights: &[u8],
 		base: &ModelConfig,
 		rows: Option<&dyn BaseRows>,
+		between: &dyn Fn(),
 	) -> Result<Self, AdapterError> {
 		let file = open(weights)?;
 		let mut survey = survey(config, &file, base)?;
@@ -651,6 +653,7 @@ impl LoraWeights {
 			};
 			bytes += slice.b.bytes() + slice.gain.len() * 4;
 			read.insert(*module, (a, slice));
+			between();
 		}
 		let mut site = |modules: &[Module]| {
 			let mut site = SiteWeights::default();
@@ -668,6 +671,7 @@ impl LoraWeights {
 			}
 			site.a = stacked(all);
 			bytes += site.a.bytes();
+			between();
 			site
 		};
 		let layers = (0..base.layers)

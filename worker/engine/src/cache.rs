@@ -19,6 +19,7 @@
 //! measured by the adapters' floor; beyond that they stay as long as KV leaves them room.
 
 use std::{
+	cell::Cell,
 	collections::HashMap,
 	panic::{catch_unwind, resume_unwind, AssertUnwindSafe},
 	sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
@@ -46,7 +47,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SET_WAIT: Duration = Duration::from_secs(30);
 
 /// What part of the processors' time loads take that no request waits for, while answers are computed.
-const LEISURE: f64 = 0.05;
+const LEISURE: f64 = 0.025;
+
+/// How long such a load works at least before it pauses.
+const BREATH: Duration = Duration::from_micros(500);
 
 /// Milliseconds by which loads are told apart in [`CacheStats::load_times`].
 pub const LOAD_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
@@ -144,14 +148,18 @@ struct Pace {
 }
 
 impl Pace {
-	/// Whether such a load has to wait.
-	fn holds(&self) -> bool {
-		self.computing && (self.loading > 0 || self.rest.is_some_and(|end| end > Instant::now()))
+	/// Whether such a load has to pause.
+	fn rests(&self) -> bool {
+		self.computing && self.rest.is_some_and(|end| end > Instant::now())
 	}
 
-	/// One that took `time` ended, on a machine of that many processors.
-	fn ended(&mut self, time: Duration, processors: usize) {
-		self.loading -= 1;
+	/// Whether none may begin.
+	fn holds(&self) -> bool {
+		self.computing && self.loading > 0 || self.rests()
+	}
+
+	/// One has worked for that long on a machine of that many processors.
+	fn worked(&mut self, time: Duration, processors: usize) {
 		let pauses = (1.0 / (LEISURE * processors as f64) - 1.0).max(0.0);
 		self.rest = Some(Instant::now() + time.mul_f64(pauses));
 	}
@@ -160,8 +168,8 @@ impl Pace {
 	fn left(&self) -> Duration {
 		let rest = self.rest.filter(|_| self.computing);
 		let left = rest.map(|end| end.saturating_duration_since(Instant::now()));
-		left.filter(|left| !left.is_zero())
-			.map_or(RETRY, |left| left.min(RETRY))
+		let left = left.filter(|left| !left.is_zero());
+		left.map_or(RETRY, |left| left.min(RETRY))
 	}
 }
 
@@ -331,6 +339,11 @@ impl State {
 
 	fn is_wanted(&self, key: &AdapterKey) -> bool {
 		self.entries.get(key).is_some_and(|entry| entry.wanted > 0)
+	}
+
+	/// Whether it is to be loaded as fast as the machine can.
+	fn hurries(&self, key: &AdapterKey) -> bool {
+		!self.pace.computing || self.is_urgent(key)
 	}
 
 	/// Whether a request waits for it, and not an operator alone.
@@ -851,7 +864,6 @@ fn load_next(shared: &Shared) -> bool {
 	let urgent = state.is_urgent(&key);
 	state.pace.loading += usize::from(!urgent);
 	drop(state);
-	let begin = Instant::now();
 	// A bug in a parser must cost one request, not all later loads.
 	let loaded = catch_unwind(AssertUnwindSafe(|| load(shared, &pending))).unwrap_or_else(|_| {
 		Err(AdapterError::Malformed(
@@ -860,7 +872,7 @@ fn load_next(shared: &Shared) -> bool {
 	});
 	let mut state = shared.lock();
 	if !urgent {
-		state.pace.ended(begin.elapsed(), shared.processors);
+		state.pace.loading -= 1;
 	}
 	match loaded {
 		Ok(Loaded::Done(weights, time)) => {
@@ -927,6 +939,38 @@ impl Drop for Reserved<'_> {
 	}
 }
 
+/// A load that pauses while answers are computed and no request waits for it.
+struct Leisure<'a> {
+	shared: &'a Shared,
+	key: &'a AdapterKey,
+	/// When it went on after the last pause.
+	since: Cell<Instant>,
+	paused: Cell<Duration>,
+}
+
+impl Leisure<'_> {
+	/// To be called often: pauses if there was enough work since the last pause.
+	fn breathe(&self) {
+		if self.since.get().elapsed() >= BREATH {
+			self.pause();
+		}
+	}
+
+	fn pause(&self) {
+		let begin = Instant::now();
+		let mut state = self.shared.lock();
+		let worked = begin.saturating_duration_since(self.since.get());
+		state.pace.worked(worked, self.shared.processors);
+		while state.pace.rests() && !state.stop && !state.is_urgent(self.key) {
+			let left = state.pace.left();
+			state = self.shared.wait_for(state, left);
+		}
+		drop(state);
+		self.since.set(Instant::now());
+		self.paused.set(self.paused.get() + begin.elapsed());
+	}
+}
+
 /// Reads, verifies and converts one adapter.
 fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 	let mut reserved = Reserved {
@@ -937,17 +981,33 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 	shared.store.fetch(key)?;
 	let begin = Instant::now();
 	let files = shared.store.read(key)?;
-	let loaded = std::thread::scope(|scope| {
-		// Hashing takes as long as all the rest: both at once. Nothing leaves here before the files are known.
-		let known = scope.spawn(|| files.verify(key));
-		let converted = convert(shared, pending, &files, &mut reserved);
-		known.join().unwrap_or_else(|e| resume_unwind(e))?;
+	let leisure = Leisure {
+		shared,
+		key,
+		since: Cell::new(begin),
+		paused: Cell::default(),
+	};
+	// Nothing leaves here before the files are known.
+	let converted = if shared.lock().hurries(key) {
+		std::thread::scope(|scope| {
+			// Hashing takes as long as all the rest: both at once.
+			let known = scope.spawn(|| files.verify(key));
+			let converted = convert(shared, pending, &files, &mut reserved, &|| {});
+			known.join().unwrap_or_else(|e| resume_unwind(e))?;
+			converted
+		})?
+	} else {
+		let breathe = || leisure.breathe();
+		files.verify_between(key, &breathe)?;
+		let converted = convert(shared, pending, &files, &mut reserved, &breathe)?;
+		leisure.pause();
 		converted
-	})?;
-	Ok(match loaded {
+	};
+	Ok(match converted {
 		Converted::Done(weights) => {
 			reserved.bytes = 0;
-			Loaded::Done(weights, begin.elapsed())
+			let time = begin.elapsed().saturating_sub(leisure.paused.get());
+			Loaded::Done(weights, time)
 		}
 		Converted::NoRoom(needed) => Loaded::NoRoom(needed),
 	})
@@ -959,12 +1019,13 @@ enum Converted {
 	NoRoom(usize),
 }
 
-/// Makes weights of files that may still turn out to be others than they are said to be.
+/// Makes weights of files that may still turn out to be others than they are said to be; calls `between` between parts.
 fn convert(
 	shared: &Shared,
 	pending: &Pending,
 	files: &AdapterFiles,
 	reserved: &mut Reserved,
+	between: &dyn Fn(),
 ) -> Result<Converted, AdapterError> {
 	let config = AdapterConfig::parse(&files.config)?;
 	let needed = LoraWeights::examine(&config, &files.weights, &shared.base)?;
@@ -984,11 +1045,12 @@ fn convert(
 		}
 		reserved.bytes = needed;
 	}
-	let weights = LoraWeights::load(
+	let weights = LoraWeights::load_between(
 		&config,
 		&files.weights,
 		&shared.base,
 		shared.rows.as_deref(),
+		between,
 	)?;
 	debug_assert_eq!(weights.bytes(), needed, "the header foretells the bytes");
 	Ok(Converted::Done(weights))
@@ -1023,7 +1085,8 @@ mod tests {
 		assert_eq!(next(&mut state), Some(both), "it was asked for first");
 		assert_eq!(next(&mut state), Some(request));
 		assert_eq!(next(&mut state), None, "another of the rest is under way");
-		state.pace.ended(Duration::from_secs(10), 2);
+		state.pace.loading = 0;
+		state.pace.worked(Duration::from_secs(10), 2);
 		assert_eq!(next(&mut state), None, "the processors rest from the last");
 		assert_eq!(state.pace.left(), RETRY);
 		state.pace.computing = false;
@@ -1035,13 +1098,12 @@ mod tests {
 	#[test]
 	fn pauses_should_leave_the_processors_to_the_answers() {
 		let time = Duration::from_secs(100);
-		for (processors, pause) in [(1, 1900), (2, 900), (10, 100), (20, 0), (64, 0)] {
+		for (processors, pause) in [(1, 3900), (2, 1900), (20, 100), (40, 0), (64, 0)] {
 			let mut pace = Pace {
-				loading: 1,
 				computing: true,
-				rest: None,
+				..Default::default()
 			};
-			pace.ended(time, processors);
+			pace.worked(time, processors);
 			let left = pace.rest.unwrap() - Instant::now();
 			let pause = Duration::from_secs(pause);
 			assert!(
