@@ -47,8 +47,8 @@ compare-peft: model ## Compare texts and logits of five trained adapters with PE
 bench-serve: setup ## Compare serving with its peers, and soak it; ARGS="--rows ROW…", see docs/serving.md
 	@bench/serve/run.sh $(ARGS)
 
-bench-gpu: ## Measure adapters on a GPU; ARGS="pack", "conformance decode …", "report" or --twin, see bench/gpu
-	@bench/gpu/run.sh $(ARGS)
+bench-gpu: ## Measure adapters on a GPU and write the table; or ARGS="pack", "conformance decode …", "report", --twin: bench/gpu
+	@bench/gpu/run.sh $(or $(ARGS),all)
 
 kernels: ## Compile the GPU kernels without a GPU; prints registers, shared memory, spills
 	@scripts/kernels.sh

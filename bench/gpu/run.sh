@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measure adapters on a GPU. Nothing is fetched: what the machine lacks is said, and the rest is measured.
 #
+#   bench/gpu/run.sh all           pack, every stage and report: on a machine that has both cargo and a GPU
 #   bench/gpu/run.sh pack          compile kernels and program and put them into bench/gpu/carried (where there is cargo)
 #   bench/gpu/run.sh STAGE...      run stages with what was packed: conformance decode site load many torch
 #   bench/gpu/run.sh report        write the tables of bench/gpu/README.md from bench/gpu/results
@@ -52,13 +53,33 @@ stage() {
 	return "$status"
 }
 
-case ${1:-} in
-pack)
-	# Built in, so that the machine with the GPU needs nothing but its driver.
+stages=(conformance decode site load many torch)
+
+report() { "$python" -B "$here/report.py" --results "$results"; }
+
+# Compiles the kernels too: built in, so that the machine with the GPU needs nothing but its driver.
+pack_for_gpu() {
 	scripts/kernels.sh
 	pack
+}
+
+run_stages() {
+	local name failed=0
+	for name in "$@"; do stage "$name" || failed=1; done
+	return $failed
+}
+
+case ${1:-} in
+all)
+	pack_for_gpu
+	# What could be measured is written down, whatever else failed.
+	status=0
+	run_stages "${stages[@]}" || status=1
+	report
+	exit $status
 	;;
-report) "$python" -B "$here/report.py" --results "$results" ;;
+pack) pack_for_gpu ;;
+report) report ;;
 --twin)
 	pack
 	results=$(mktemp -d)
@@ -68,12 +89,10 @@ report) "$python" -B "$here/report.py" --results "$results" ;;
 	"$python" -B "$here/report.py" --results "$results" --print
 	;;
 conformance | decode | site | load | many | torch)
-	failed=0
-	for name in "$@"; do stage "$name" || failed=1; done
-	exit $failed
+	run_stages "$@"
 	;;
 *)
-	sed -n '2,11p' "$0" | sed 's/^# \?//' >&2
+	sed -n '2,10p' "$0" | sed 's/^# \?//' >&2
 	exit 2
 	;;
 esac
