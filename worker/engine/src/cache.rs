@@ -10,10 +10,10 @@
 //! rounded to powers of four of the mean, so that equally dear adapters go least recently used first.
 //!
 //! Loads that a request waits for come before those that only an operator waits for, and those before hints. While
-//! answers are computed, all but the first kind are done one at a time and with pauses between. One that finds no room is set aside until leases end, and others
-//! go on; after some patience nobody may pass it any more. Nothing here makes the scheduler wait. Pins do not end by
-//! themselves, so what does not fit beside them is refused at once. Besides the budget, at most one adapter file per
-//! loading thread is in memory while it is read.
+//! answers are computed, all but the first kind are done one at a time and with pauses, until an operator has waited
+//! long. A load that finds no room is set aside until leases end, and others go on; after some patience nobody may pass
+//! it any more. Nothing here makes the scheduler wait. Pins do not end by themselves, so what does not fit beside them
+//! is refused at once. Besides the budget, at most one adapter file per loading thread is in memory while it is read.
 //!
 //! The budget may be shared with KV ([`crate::memory`]). What has to fit for good, an adapter, a set, all pins, is then
 //! measured by the adapters' floor; beyond that they stay as long as KV leaves them room.
@@ -48,6 +48,9 @@ const SET_WAIT: Duration = Duration::from_secs(30);
 
 /// What part of the processors' time loads take that no request waits for, while answers are computed.
 const LEISURE: f64 = 0.025;
+
+/// How long an operator's load waits its turn before it is done like a request's: less than the operator waits.
+const TURN: Duration = Duration::from_secs(20);
 
 /// How long such a load works at least before it pauses.
 const BREATH: Duration = Duration::from_micros(500);
@@ -341,15 +344,11 @@ impl State {
 		self.entries.get(key).is_some_and(|entry| entry.wanted > 0)
 	}
 
-	/// Whether it is to be loaded as fast as the machine can.
-	fn hurries(&self, key: &AdapterKey) -> bool {
-		!self.pace.computing || self.is_urgent(key)
-	}
-
-	/// Whether a request waits for it, and not an operator alone.
-	fn is_urgent(&self, key: &AdapterKey) -> bool {
-		let entry = self.entries.get(key);
-		entry.is_some_and(|entry| entry.wanted > entry.patient)
+	/// Whether a request waits for it, or an operator alone who has waited long.
+	fn is_urgent(&self, pending: &Pending) -> bool {
+		self.entries.get(&pending.key).is_some_and(|entry| {
+			entry.wanted > entry.patient || entry.wanted > 0 && pending.since.elapsed() > TURN
+		})
 	}
 
 	fn want(&mut self, key: &AdapterKey) {
@@ -467,8 +466,7 @@ impl State {
 			}
 			for index in 0..self.queue.len() {
 				let pending = &self.queue[index];
-				let key = pending.key;
-				if !self.is_wanted(&key) || self.is_urgent(&key) != urgent {
+				if !self.is_wanted(&pending.key) || self.is_urgent(pending) != urgent {
 					continue;
 				}
 				let Some(needed) = pending.needed else {
@@ -861,7 +859,7 @@ fn load_next(shared: &Shared) -> bool {
 		}
 	};
 	let key = pending.key;
-	let urgent = state.is_urgent(&key);
+	let urgent = state.is_urgent(&pending);
 	state.pace.loading += usize::from(!urgent);
 	drop(state);
 	// A bug in a parser must cost one request, not all later loads.
@@ -942,7 +940,7 @@ impl Drop for Reserved<'_> {
 /// A load that pauses while answers are computed and no request waits for it.
 struct Leisure<'a> {
 	shared: &'a Shared,
-	key: &'a AdapterKey,
+	pending: &'a Pending,
 	/// When it went on after the last pause.
 	since: Cell<Instant>,
 	paused: Cell<Duration>,
@@ -961,7 +959,7 @@ impl Leisure<'_> {
 		let mut state = self.shared.lock();
 		let worked = begin.saturating_duration_since(self.since.get());
 		state.pace.worked(worked, self.shared.processors);
-		while state.pace.rests() && !state.stop && !state.is_urgent(self.key) {
+		while state.pace.rests() && !state.stop && !state.is_urgent(self.pending) {
 			let left = state.pace.left();
 			state = self.shared.wait_for(state, left);
 		}
@@ -983,12 +981,15 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 	let files = shared.store.read(key)?;
 	let leisure = Leisure {
 		shared,
-		key,
+		pending,
 		since: Cell::new(begin),
 		paused: Cell::default(),
 	};
 	// Nothing leaves here before the files are known.
-	let converted = if shared.lock().hurries(key) {
+	let state = shared.lock();
+	let hurries = !state.pace.computing || state.is_urgent(pending);
+	drop(state);
+	let converted = if hurries {
 		std::thread::scope(|scope| {
 			// Hashing takes as long as all the rest: both at once.
 			let known = scope.spawn(|| files.verify(key));
@@ -1089,8 +1090,10 @@ mod tests {
 		state.pace.worked(Duration::from_secs(10), 2);
 		assert_eq!(next(&mut state), None, "the processors rest from the last");
 		assert_eq!(state.pace.left(), RETRY);
+		state.queue[1].since -= TURN + RETRY;
+		assert_eq!(next(&mut state), Some(operator), "it has waited long");
+		assert_eq!(next(&mut state), None);
 		state.pace.computing = false;
-		assert_eq!(next(&mut state), Some(operator));
 		assert_eq!(next(&mut state), Some(hint));
 		assert!(state.queue.is_empty());
 	}
