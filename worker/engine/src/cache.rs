@@ -1107,7 +1107,7 @@ mod tests {
 				..Default::default()
 			};
 			pace.worked(time, processors);
-			let left = pace.rest.unwrap() - Instant::now();
+			let left = pace.rest.expect("it worked; qed") - Instant::now();
 			let pause = Duration::from_secs(pause);
 			assert!(
 				left <= pause && left + time / 20 >= pause,
