@@ -256,7 +256,6 @@ template <int D> DEVICE void attention_decode(const AttentionArgs &a) {
 KERNEL(128, 2) attention_decode_64(const AttentionArgs a) { attention_decode<64>(a); }
 KERNEL(128, 2) attention_decode_128(const AttentionArgs a) { attention_decode<128>(a); }
 
-// Merges the splits of a row. Grid: (rows, heads); a warp, whose lanes have every 32nd element.
 // Writes what a warp has of a head: every 32nd element, not yet divided by the sum of the weights.
 template <class T> DEVICE void write_row(const AttentionArgs &a, u32 row, u32 head, const float (&out)[8], float sum) {
 	T *to = (T *)a.out + ((u64)row * a.heads + head) * a.head_dim;
@@ -270,6 +269,7 @@ template <class T> DEVICE void write_row(const AttentionArgs &a, u32 row, u32 he
 	}
 }
 
+// Merges the splits of a row. Grid: (rows, heads); a warp, whose lanes have every 32nd element.
 template <class T> DEVICE void attention_merge(const AttentionArgs &a) {
 	if (blockIdx.x >= number(a.merges)) {
 		return;
