@@ -1,17 +1,15 @@
 //! Speed of the matrix product per format, arithmetic and number of rows, beside the speed of a plain read:
-//! `cargo run --release --example gemm -p openledger-kernels [threads] [level]`.
+//! `cargo run --release --example gemm -p openledger-kernels [threads] [level] [format] [n] [k]`.
 //!
 //! With one thread, the default, times are those the thread spent on a processor, so that a busy machine disturbs them
-//! less. Every format gets 30 matrices of 3,072 × 768, as if they were layers: they come from memory, not from a cache.
+//! less. Every format gets 30 matrices of `n` × `k` (3,072 × 768), as if they were layers: they come from memory, not from a
+//! cache.
 
 use half::{bf16, f16};
 use openledger_kernels::{
 	gemm, quant::to_int8, Arithmetic, Inputs, Level, Matrix, Pool, Quant, Values,
 };
 use std::time::Instant;
-
-const N: usize = 3072;
-const K: usize = 768;
 
 /// Seconds this thread has spent on a processor.
 fn spent() -> f64 {
@@ -23,8 +21,8 @@ fn spent() -> f64 {
 	nanoseconds.unwrap_or(f64::NAN) / 1e9
 }
 
-fn formats() -> Vec<Values> {
-	let values: Vec<f32> = (0..N * K)
+fn formats(len: usize) -> Vec<Values> {
+	let values: Vec<f32> = (0..len)
 		.map(|i| (i * 7919 % 1000) as f32 / 1000.0 - 0.5)
 		.collect();
 	let mut list = vec![
@@ -34,7 +32,7 @@ fn formats() -> Vec<Values> {
 		Values::F32(values),
 	];
 	for quant in Quant::ALL.into_iter().filter(|q| *q != Quant::Q8_0) {
-		let len = N * K / quant.block_len() * quant.block_bytes();
+		let len = len / quant.block_len() * quant.block_bytes();
 		// Any bytes are weights. Small ones keep the scales finite.
 		let bytes = (0..len).map(|i| (i * 7919 % 61) as u8).collect();
 		list.push(Values::Blocks(quant, bytes));
@@ -50,6 +48,14 @@ fn main() {
 		.into_iter()
 		.rfind(|l| level.as_ref().is_none_or(|name| l.name() == name))
 		.unwrap_or(Level::best());
+	let format = arguments.next().filter(|name| name != "all");
+	let mut size = |otherwise| {
+		arguments
+			.next()
+			.and_then(|a| a.parse().ok())
+			.unwrap_or(otherwise)
+	};
+	let (n, k): (usize, usize) = (size(3072), size(768));
 	let pool = Pool::new(threads).unwrap_or_else(|_| Pool::serial());
 	let begin = Instant::now();
 	let clock = || match threads {
@@ -76,12 +82,13 @@ fn main() {
 		(plain.len() * 8) as f64 / read / 1e9
 	);
 	println!("format  inputs   rows  us/product   GB/s of weights   G multiply-adds/s");
-	for values in formats() {
-		let weights: Vec<Matrix> = (0..30).map(|_| Matrix::new(&pool, &[&values], K)).collect();
+	let chosen = |values: &Values| format.as_ref().is_none_or(|name| values.name() == name);
+	for values in formats(n * k).into_iter().filter(chosen) {
+		let weights: Vec<Matrix> = (0..30).map(|_| Matrix::new(&pool, &[&values], k)).collect();
 		for arithmetic in [Arithmetic::Exact, Arithmetic::Rounded] {
-			for m in [1, 2, 4, 8, 64] {
-				let x = vec![0.5f32; m * K];
-				let mut y = vec![0f32; m * N];
+			for m in [1, 2, 3, 4, 7, 8, 16, 32, 64] {
+				let x = vec![0.5f32; m * k];
+				let mut y = vec![0f32; m * n];
 				let mut inputs = Inputs::default();
 				let mut best = f64::MAX;
 				for _ in 0..3 {
@@ -103,7 +110,7 @@ fn main() {
 					format!("{arithmetic:?}").to_lowercase(),
 					best / weights.len() as f64 * 1e6,
 					bytes as f64 / best / 1e9,
-					(weights.len() * N * K * m) as f64 / best / 1e9
+					(weights.len() * n * k * m) as f64 / best / 1e9
 				);
 			}
 		}

@@ -21,6 +21,7 @@
 //! does not depend on the other rows, or on the number of threads.
 
 use half::bf16;
+use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T1};
 
 use crate::{
 	matrix::{Matrix, Part, Store, Unit},
@@ -32,6 +33,10 @@ use crate::{
 
 /// Rows that share one pass over the weights: 64 rows of 1,536 f32 inputs are 384 KiB, which stays in a core's L2.
 pub const ROW_TILE: usize = 64;
+
+/// From so many rows on, a product asks for the next panel of weights while it multiplies. With fewer it waits for memory
+/// anyway, which the processor's own prefetching reads faster.
+const BUSY_ROWS: usize = 5;
 
 /// Inputs of a block: those that share a scale when inputs are rounded.
 const BLOCK: usize = 32;
@@ -237,12 +242,66 @@ struct Job {
 // SAFETY: threads read the inputs and write disjoint columns of `y`.
 unsafe impl Sync for Job {}
 
+/// The part of the next panel that a group of rows asks for while it multiplies with this one.
+#[derive(Clone, Copy)]
+struct Ahead {
+	at: *const u8,
+	/// Lines of 64 bytes per block of 32 inputs.
+	lines: usize,
+}
+
+impl Ahead {
+	const NOTHING: Self = Self {
+		at: std::ptr::null(),
+		lines: 0,
+	};
+
+	/// What `groups` groups ask for together: all of `panel`, of `bytes`.
+	fn shared(panel: *const u8, bytes: usize, blocks: usize, groups: usize) -> Self {
+		Self {
+			at: panel,
+			lines: bytes.div_ceil(64 * blocks * groups),
+		}
+	}
+
+	/// The same for the next group.
+	fn next(self, blocks: usize) -> Self {
+		Self {
+			at: self.at.wrapping_add(64 * self.lines * blocks),
+			..self
+		}
+	}
+
+	/// Asks for what belongs to block `b`. Lines beyond the weights are a wish like any other, which the processor drops.
+	#[inline(always)]
+	fn ask(self, b: usize) {
+		for line in b * self.lines..(b + 1) * self.lines {
+			let line = self.at.wrapping_add(64 * line);
+			// SAFETY: a prefetch reads nothing as far as the program can tell, whatever the address.
+			unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
+		}
+	}
+}
+
+/// Panels `from..to` of a part, and the one that the same thread will probably begin with next.
+#[derive(Clone, Copy)]
+struct Piece {
+	from: usize,
+	to: usize,
+	then: usize,
+}
+
 /// How a group of rows meets a panel: adds `R` rows × 16 outputs.
 trait Kernel {
 	/// # Safety
 	/// `panel` is a panel of the kernel's format with `job.blocks` blocks; rows `row..row + R` exist in the form the
 	/// kernel reads; the processor has the instructions of `W`.
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R];
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R];
 }
 
 /// Runs the body for `$t` = 0 to 7 as constants, so that shifts become immediate.
@@ -291,12 +350,18 @@ struct Pairs;
 
 impl Kernel for Floats {
 	#[inline(always)]
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R] {
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R] {
 		// SAFETY: the caller vouches for the panel and the rows; all reads lie inside them.
 		unsafe {
 			let mut even = [W::zero(); R];
 			let mut odd = [W::zero(); R];
 			for b in 0..job.blocks {
+				ahead.ask(b);
 				let x = job.exact.add((b * job.m + row) * BLOCK);
 				let w = panel.add(b * BLOCK * LANES * 4).cast::<f32>();
 				let mut i = 0;
@@ -320,12 +385,18 @@ impl Kernel for Floats {
 
 impl Kernel for Halves {
 	#[inline(always)]
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R] {
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R] {
 		// SAFETY: the caller vouches for the panel and the rows; all reads lie inside them.
 		unsafe {
 			let mut even = [W::zero(); R];
 			let mut odd = [W::zero(); R];
 			for b in 0..job.blocks {
+				ahead.ask(b);
 				let x = job.exact.add((b * job.m + row) * BLOCK);
 				let w = panel.add(b * BLOCK * LANES * 2);
 				let mut i = 0;
@@ -349,13 +420,19 @@ impl Kernel for Halves {
 
 impl Kernel for Brains {
 	#[inline(always)]
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R] {
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R] {
 		// SAFETY: the caller vouches for the panel and the rows; all reads lie inside them.
 		unsafe {
 			let mut even = [W::zero(); R];
 			let mut odd = [W::zero(); R];
 			let high = W::word(-65536);
 			for b in 0..job.blocks {
+				ahead.ask(b);
 				let x = job.exact.add((b * job.m + row) * BLOCK);
 				let w = panel.add(b * BLOCK * LANES * 2);
 				let mut i = 0;
@@ -380,12 +457,18 @@ impl Kernel for Brains {
 
 impl Kernel for Pairs {
 	#[inline(always)]
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R] {
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R] {
 		// SAFETY: the caller vouches for the panel and the rows; all reads lie inside them.
 		unsafe {
 			let mut even = [W::zero(); R];
 			let mut odd = [W::zero(); R];
 			for b in 0..job.blocks {
+				ahead.ask(b);
 				let x = job.narrow.add((b * job.m + row) * BLOCK);
 				let w = panel.add(b * BLOCK * LANES * 2);
 				let mut i = 0;
@@ -510,7 +593,12 @@ impl<const BITS: usize, const MINIMUM: bool, const PARTS: bool> Kernel
 	for Exact<BITS, MINIMUM, PARTS>
 {
 	#[inline(always)]
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R] {
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R] {
 		type Of<const B: usize, const M: bool, const P: bool> = Format<B, M, P>;
 		// SAFETY: the caller vouches for the panel and the rows; all reads lie inside them.
 		unsafe {
@@ -523,6 +611,7 @@ impl<const BITS: usize, const MINIMUM: bool, const PARTS: bool> Kernel
 				let mut block = at.add(unit.head);
 				let end = b + unit.len / BLOCK;
 				while b < end {
+					ahead.ask(b);
 					let x = job.exact.add((b * job.m + row) * BLOCK);
 					let mut even = [W::zero(); R];
 					let mut odd = [W::zero(); R];
@@ -588,7 +677,12 @@ impl<const BITS: usize, const MINIMUM: bool, const PARTS: bool> Kernel
 	for Rounded<BITS, MINIMUM, PARTS>
 {
 	#[inline(always)]
-	unsafe fn block<W: Wide, const R: usize>(job: &Job, panel: *const u8, row: usize) -> [W::F; R] {
+	unsafe fn block<W: Wide, const R: usize>(
+		job: &Job,
+		panel: *const u8,
+		row: usize,
+		ahead: Ahead,
+	) -> [W::F; R] {
 		type Of<const B: usize, const M: bool, const P: bool> = Format<B, M, P>;
 		// SAFETY: the caller vouches for the panel and the rows; all reads lie inside them.
 		unsafe {
@@ -603,6 +697,7 @@ impl<const BITS: usize, const MINIMUM: bool, const PARTS: bool> Kernel
 				let mut block = at.add(unit.head);
 				let end = b + unit.len / BLOCK;
 				while b < end {
+					ahead.ask(b);
 					let x = job.codes.add((b * job.m + row) * BLOCK);
 					let heads = job.heads.add(b * job.m + row);
 					let mut dots = [W::word(0); R];
@@ -682,6 +777,22 @@ unsafe fn finish<W: Wide, const R: usize>(
 	}
 }
 
+/// Runs the body with `$left` rows, fewer than `$rows` and those at most 8, as the constant `$r`.
+macro_rules! rest {
+	($rows:expr, $left:expr, $r:ident, $body:block) => {
+		rest!($rows, $left, $r, $body, [1 2 3 4 5 6 7])
+	};
+	($rows:expr, $left:expr, $r:ident, $body:block, [$($n:literal)*]) => {
+		match $left {
+			$($n if $n < $rows => {
+				const $r: usize = if $n < $rows { $n } else { 1 };
+				$body
+			})*
+			_ => {}
+		}
+	};
+}
+
 /// One module per set of instructions: the kernels compiled for it, and the loops around them.
 macro_rules! compiled {
 	($name:ident, $wide:ty, $rows:expr, [$($feature:literal)?]) => {
@@ -697,20 +808,22 @@ macro_rules! compiled {
 				row: usize,
 				col: usize,
 				count: usize,
+				ahead: Ahead,
 			) {
 				// SAFETY: the caller vouches for all of it.
 				unsafe {
-					let acc = K::block::<$wide, R>(job, panel, row);
+					let acc = K::block::<$wide, R>(job, panel, row, ahead);
 					finish::<$wide, R>(job, acc, row, col, count);
 				}
 			}
 
-			/// All rows against panels `from..to` of a part.
+			/// All rows against the panels of a piece.
 			///
 			/// # Safety
 			/// As for [`Kernel::block`]; the caller alone writes these columns.
 			$(#[target_feature(enable = $feature)])?
-			pub(super) unsafe fn span<K: Kernel>(job: &Job, part: &Part, from: usize, to: usize) {
+			pub(super) unsafe fn span<K: Kernel>(job: &Job, part: &Part, piece: Piece) {
+				let Piece { from, to, then } = piece;
 				let mut tile = 0;
 				while tile < job.m {
 					let end = (tile + ROW_TILE).min(job.m);
@@ -719,24 +832,22 @@ macro_rules! compiled {
 						let col = part.first + p * LANES;
 						let count = LANES.min(part.n - p * LANES);
 						let mut row = tile;
+						let mut ahead = Ahead::NOTHING;
+						let next = if p + 1 < to { p + 1 } else { then };
+						if next < part.panels() && end - tile >= BUSY_ROWS {
+							let groups = (end - tile).div_ceil($rows);
+							ahead = Ahead::shared(part.panel(next), part.stride, job.blocks, groups);
+						}
 						// SAFETY: the groups tile the rows and columns the caller vouches for.
 						unsafe {
-							while $rows >= 8 && row + 8 <= end {
-								group::<K, { if $rows >= 8 { 8 } else { 1 } }>(job, panel, row, col, count);
-								row += 8;
+							while row + $rows <= end {
+								group::<K, $rows>(job, panel, row, col, count, ahead);
+								row += $rows;
+								ahead = ahead.next(job.blocks);
 							}
-							while $rows >= 4 && row + 4 <= end {
-								group::<K, { if $rows >= 4 { 4 } else { 1 } }>(job, panel, row, col, count);
-								row += 4;
-							}
-							while $rows >= 2 && row + 2 <= end {
-								group::<K, { if $rows >= 2 { 2 } else { 1 } }>(job, panel, row, col, count);
-								row += 2;
-							}
-							while row < end {
-								group::<K, 1>(job, panel, row, col, count);
-								row += 1;
-							}
+							rest!($rows, end - row, R, {
+								group::<K, R>(job, panel, row, col, count, ahead);
+							});
 						}
 					}
 					tile = end;
@@ -769,63 +880,56 @@ compiled!(
 
 /// # Safety
 /// The panels exist and hold what their part says; the caller alone writes their columns.
-unsafe fn exact<K: Kernel>(level: Level, job: &Job, part: &Part, from: usize, to: usize) {
+unsafe fn exact<K: Kernel>(level: Level, job: &Job, part: &Part, piece: Piece) {
 	// SAFETY: the caller vouches for the panels, `level` for the instructions.
 	unsafe {
 		match level.0 {
-			Kind::Portable => plain::span::<K>(job, part, from, to),
-			Kind::Avx2 => avx2::span::<K>(job, part, from, to),
-			_ => avx512::span::<K>(job, part, from, to),
+			Kind::Portable => plain::span::<K>(job, part, piece),
+			Kind::Avx2 => avx2::span::<K>(job, part, piece),
+			_ => avx512::span::<K>(job, part, piece),
 		}
 	}
 }
 
 /// # Safety
 /// As for [`exact`].
-unsafe fn rounded<K: Kernel>(level: Level, job: &Job, part: &Part, from: usize, to: usize) {
+unsafe fn rounded<K: Kernel>(level: Level, job: &Job, part: &Part, piece: Piece) {
 	// SAFETY: the caller vouches for the panels, `level` for the instructions.
 	unsafe {
 		match level.0 {
-			Kind::Portable => plain::span::<K>(job, part, from, to),
-			Kind::Avx2 => avx2::span::<K>(job, part, from, to),
-			Kind::Avx512 => avx512::span::<K>(job, part, from, to),
-			_ => vnni::span::<K>(job, part, from, to),
+			Kind::Portable => plain::span::<K>(job, part, piece),
+			Kind::Avx2 => avx2::span::<K>(job, part, piece),
+			Kind::Avx512 => avx512::span::<K>(job, part, piece),
+			_ => vnni::span::<K>(job, part, piece),
 		}
 	}
 }
 
 /// # Safety
 /// As for [`exact`].
-unsafe fn pairs(level: Level, job: &Job, part: &Part, from: usize, to: usize) {
+unsafe fn pairs(level: Level, job: &Job, part: &Part, piece: Piece) {
 	// SAFETY: the caller vouches for the panels, `level` for the instructions.
 	unsafe {
 		match level.0 {
-			Kind::Portable => plain::span::<Pairs>(job, part, from, to),
-			Kind::Avx2 => avx2::span::<Pairs>(job, part, from, to),
-			Kind::Avx512 | Kind::Vnni => avx512::span::<Pairs>(job, part, from, to),
-			Kind::Brain => brain::span::<Pairs>(job, part, from, to),
+			Kind::Portable => plain::span::<Pairs>(job, part, piece),
+			Kind::Avx2 => avx2::span::<Pairs>(job, part, piece),
+			Kind::Avx512 | Kind::Vnni => avx512::span::<Pairs>(job, part, piece),
+			Kind::Brain => brain::span::<Pairs>(job, part, piece),
 		}
 	}
 }
 
 /// # Safety
 /// As for [`exact`].
-unsafe fn dispatch(
-	level: Level,
-	arithmetic: Arithmetic,
-	job: &Job,
-	part: &Part,
-	from: usize,
-	to: usize,
-) {
+unsafe fn dispatch(level: Level, arithmetic: Arithmetic, job: &Job, part: &Part, piece: Piece) {
 	macro_rules! blocks {
 		($bits:literal, $minimum:literal, $parts:literal) => {
 			match arithmetic {
 				Arithmetic::Exact => {
-					exact::<Exact<$bits, $minimum, $parts>>(level, job, part, from, to)
+					exact::<Exact<$bits, $minimum, $parts>>(level, job, part, piece)
 				}
 				Arithmetic::Rounded => {
-					rounded::<Rounded<$bits, $minimum, $parts>>(level, job, part, from, to)
+					rounded::<Rounded<$bits, $minimum, $parts>>(level, job, part, piece)
 				}
 			}
 		};
@@ -833,11 +937,11 @@ unsafe fn dispatch(
 	// SAFETY: the caller vouches for the panels; the kernel is that of the part's format.
 	unsafe {
 		match part.store {
-			Store::F32 => exact::<Floats>(level, job, part, from, to),
-			Store::F16 => exact::<Halves>(level, job, part, from, to),
+			Store::F32 => exact::<Floats>(level, job, part, piece),
+			Store::F16 => exact::<Halves>(level, job, part, piece),
 			Store::Bf16 => match arithmetic {
-				Arithmetic::Exact => exact::<Brains>(level, job, part, from, to),
-				Arithmetic::Rounded => pairs(level, job, part, from, to),
+				Arithmetic::Exact => exact::<Brains>(level, job, part, piece),
+				Arithmetic::Rounded => pairs(level, job, part, piece),
 			},
 			Store::Blocks(Quant::Q4_0) => blocks!(4, false, false),
 			Store::Blocks(Quant::Q4_1) => blocks!(4, true, false),
@@ -900,9 +1004,11 @@ pub fn gemm(
 				continue;
 			}
 			let to = (from + left).min(panels);
+			let then = to + (pool.threads() - 1) * size;
+			let piece = Piece { from, to, then };
 			// SAFETY: the panels exist, the inputs were prepared for their formats, and the pieces are disjoint
 			// ranges of columns of `y`, which is borrowed mutably.
-			unsafe { dispatch(level, arithmetic, job, part, from, to) };
+			unsafe { dispatch(level, arithmetic, job, part, piece) };
 			left -= to - from;
 			from = 0;
 			if left == 0 {

@@ -855,18 +855,22 @@ fn lora_should_refuse_segments_that_share_rows() {
 fn attention_should_agree_with_f64_over_pages() {
 	let mut values = Values(8);
 	let pool = Pool::new(2).unwrap();
-	for (heads, kv_heads, dim) in [(1, 1, 2), (6, 2, 10), (9, 3, 64), (4, 4, 48)] {
+	let shapes = [(1, 1, 2), (6, 2, 10), (9, 3, 64), (4, 4, 48), (14, 2, 64)];
+	let pages = [4, 32, 40];
+	for ((heads, kv_heads, dim), page_tokens) in
+		shapes.into_iter().flat_map(|s| pages.map(|p| (s, p)))
+	{
 		let layout = KvLayout {
 			layers: 2,
 			kv_heads,
 			head_dim: dim,
-			page_tokens: 4,
+			page_tokens,
 		};
-		let lengths = [1usize, 4, 5, 11, 40];
+		let lengths = [1usize, 4, 5, 11, 75];
 		let layer = 1;
 		let mut sequences = Vec::new();
 		for len in lengths {
-			let mut pages: Vec<KvPage> = (0..len.div_ceil(4))
+			let mut pages: Vec<KvPage> = (0..len.div_ceil(page_tokens))
 				.map(|_| vec![f32::NAN; layout.page_len()].into())
 				.collect();
 			let kv: Vec<(Vec<f32>, Vec<f32>)> = (0..len)
