@@ -5,7 +5,7 @@
 //!   bound on rows nor the one on adapter bytes starves anybody.
 //! - Prompts are read in turns, one tenant after the other, so a tenant with many or long prompts does not keep
 //!   another's from being read.
-//! - How many prompt tokens a step takes along follows from what they were measured to cost ([`Pace`]).
+//! - How many prompt tokens a step takes along follows from what steps were measured to take ([`Pace`]).
 
 use std::{
 	collections::{BTreeMap, HashMap, HashSet},
@@ -144,42 +144,38 @@ pub(crate) const MOST: usize = 256;
 pub(crate) const FEWEST: usize = 16;
 /// Prompt tokens beside answers before anything was measured.
 const UNMEASURED: usize = 64;
-/// Weight of the newest measurement.
-const NEWEST: f64 = 0.2;
+/// How much of what a step surprised by is learned from it.
+const LEARNED: f64 = 0.5;
+/// Rows beside which what all rows share is of about the same weight.
+const USUAL: f64 = 32.0;
 /// What a step may be longer for prompts, as a part of a step without: when few wait to be read, and when many do.
-const LONGER: (f64, f64) = (0.5, 4.0);
+const LONGER: (f64, f64) = (1.0, 4.0);
+/// Rows that the products take at a time.
+const TILE: usize = 8;
 
 /// How many prompt tokens a step takes along.
 ///
 /// Prompts make a step longer, and all running answers wait for it. With few newcomers beside many answers, a
-/// step grows by half at most. The more newcomers wait for their first token compared to answers that wait for
+/// step takes twice as long at most. The more newcomers wait for their first token compared to answers that wait for
 /// their next, the longer it may be, up to five times.
+///
+/// A step's time is taken for a constant and as much again for each row, be it a prompt's token or an answer's next
+/// one; both numbers follow the steps by normalised least mean squares. Two numbers, because only they can be told
+/// apart under steady traffic, when no step is without prompts and the rows hardly change.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-	/// Seconds of a step without prompts.
-	plain: Option<f64>,
-	/// Seconds that a prompt token adds.
-	token: Option<f64>,
+	/// Seconds of a step, and of [`USUAL`] rows.
+	learned: Option<(f64, f64)>,
 }
 
 impl Pace {
-	/// Learns from a step.
-	pub fn observe(&mut self, rows: usize, prompt_tokens: usize, took: Duration) {
-		let took = took.as_secs_f64();
-		let learn = |known: &mut Option<f64>, new: f64| {
-			*known = Some(known.map_or(new, |old| old + NEWEST * (new - old)));
-		};
-		match (rows, prompt_tokens) {
-			(_, 0) => learn(&mut self.plain, took),
-			(0, tokens) if self.token.is_none() => self.token = Some(took / tokens as f64),
-			(0, _) => {}
-			(_, tokens) => {
-				// Fewer say more about the weights than about themselves.
-				if let (Some(plain), true) = (self.plain, tokens >= FEWEST) {
-					learn(&mut self.token, (took - plain).max(0.0) / tokens as f64);
-				}
-			}
-		}
+	/// Learns from a step of so many rows, prompt tokens among them.
+	pub fn observe(&mut self, rows: usize, took: Duration) {
+		let x = rows as f64 / USUAL;
+		let (step, usual) = self.learned.unwrap_or_default();
+		let rate = if self.learned.is_some() { LEARNED } else { 1.0 };
+		let error = rate * (took.as_secs_f64() - (step + usual * x)) / (1.0 + x * x);
+		self.learned = Some(((step + error).max(0.0), (usual + error * x).max(0.0)));
 	}
 
 	/// Most prompt tokens of the next step, when `rows` sequences decode and `prompts` are to be read.
@@ -187,13 +183,14 @@ impl Pace {
 		if rows == 0 {
 			return MOST;
 		}
-		let (Some(plain), Some(token)) = (self.plain, self.token) else {
+		let Some((step, usual)) = self.learned else {
 			return UNMEASURED;
 		};
+		let row = usual / USUAL;
 		let longer = (prompts as f64 / rows as f64).clamp(LONGER.0, LONGER.1);
-		let tokens = (plain * longer / token.max(1e-9)) as usize;
-		// Whole tiles of rows.
-		(tokens / FEWEST * FEWEST).clamp(FEWEST, MOST)
+		let tokens = (step + row * rows as f64) * longer / row.max(1e-9);
+		let whole = (rows + (tokens as usize).min(MOST)) / TILE * TILE;
+		whole.saturating_sub(rows).max(FEWEST)
 	}
 }
 
@@ -360,28 +357,25 @@ mod tests {
 		assert!(planner.plan(&candidates[..1], &OPEN).is_empty());
 	}
 
-	/// A machine whose step takes `plain` and `token` more per prompt token, until the pace has settled.
-	fn settled(plain: f64, token: f64, rows: usize, prompts: usize) -> (usize, f64) {
+	/// A machine whose step takes `step`, and `row` more for each row, until the pace has settled.
+	fn settled(step: f64, row: f64, rows: usize, prompts: usize) -> (usize, f64) {
 		let mut pace = Pace::default();
-		let mut step = |rows: usize, tokens: usize| {
-			let took = plain + token * tokens as f64;
-			pace.observe(rows, tokens, Duration::from_secs_f64(took));
-			pace.prompt_tokens(rows, prompts)
-		};
-		step(0, 256);
-		step(rows, 0);
+		let time = |rows: usize| step + row * rows as f64;
+		pace.observe(256, Duration::from_secs_f64(time(256)));
+		pace.observe(rows, Duration::from_secs_f64(time(rows)));
 		let mut tokens = UNMEASURED;
 		for _ in 0..40 {
-			tokens = step(rows, tokens);
+			pace.observe(rows + tokens, Duration::from_secs_f64(time(rows + tokens)));
+			tokens = pace.prompt_tokens(rows, prompts);
 		}
-		(tokens, (plain + token * tokens as f64) / plain)
+		(tokens, time(rows + tokens) / time(rows))
 	}
 
 	#[test]
-	fn a_few_newcomers_should_make_steps_half_as_long_again_at_most() {
+	fn a_few_newcomers_should_make_steps_twice_as_long_at_most() {
 		for (plain, token) in [(0.050, 0.0005), (0.010, 0.0001), (0.004, 0.00001)] {
 			let (tokens, gap) = settled(plain, token, 16, 2);
-			assert!(gap <= 1.51, "{tokens} tokens make the gap {gap}");
+			assert!(gap <= 2.01, "{tokens} tokens make the gap {gap}");
 			assert!(tokens > FEWEST, "{tokens}");
 		}
 		// Where even the fewest take longer than that, they are read all the same.
@@ -393,8 +387,43 @@ mod tests {
 		let (few, _) = settled(0.050, 0.0005, 16, 2);
 		let (many, gap) = settled(0.050, 0.0005, 2, 6);
 		assert!(many > 2 * few && gap <= 5.01, "{few} {many} {gap}");
-		assert_eq!(settled(0.050, 0.00001, 1, 100).0, MOST);
+		assert_eq!(settled(0.050, 0.00001, 8, 100).0, MOST);
+		let (tokens, _) = settled(0.050, 0.00001, 3, 100);
+		assert!(
+			tokens <= MOST && (3 + tokens).is_multiple_of(TILE),
+			"{tokens}"
+		);
 		assert_eq!(Pace::default().prompt_tokens(0, 1), MOST);
 		assert_eq!(Pace::default().prompt_tokens(4, 1), UNMEASURED);
+	}
+
+	#[test]
+	fn many_at_once_should_soon_run_side_by_side() {
+		const REQUESTS: usize = 32;
+		const TOKENS: usize = 128;
+		let mut pace = Pace::default();
+		// What one request alone leaves behind.
+		for _ in 0..TOKENS {
+			pace.observe(1, Duration::from_secs_f64(0.033));
+		}
+		let (mut unread, mut running) = (REQUESTS * TOKENS, Vec::new());
+		let (mut steps, mut begun) = (0, 0);
+		while unread > 0 || !running.is_empty() {
+			let prompts = unread.div_ceil(TOKENS);
+			let read = match prompts {
+				0 => 0,
+				_ => pace.prompt_tokens(running.len(), prompts).min(unread),
+			};
+			let rows = running.len() + read;
+			pace.observe(rows, Duration::from_secs_f64(0.030 + 0.003 * rows as f64));
+			running.iter_mut().for_each(|left| *left -= 1);
+			running.retain(|left| *left > 0);
+			unread -= read;
+			let read = REQUESTS - unread.div_ceil(TOKENS);
+			running.resize(running.len() + read - begun, TOKENS);
+			begun = read;
+			steps += 1;
+		}
+		assert!(steps <= 2 * TOKENS, "{steps} steps");
 	}
 }

@@ -928,7 +928,7 @@ impl Scheduler {
 						Err(error) => ended.push((*at, Err(error))),
 					}
 				}
-				self.pace.observe(decoded, read, took);
+				self.pace.observe(decoded + read, took);
 				for at in owners {
 					self.keep(*at);
 				}
