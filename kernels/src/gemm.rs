@@ -153,7 +153,15 @@ leveled! {
 #[inline(always)]
 fn narrow_body<const FMA: bool>(out: &mut [bf16], x: &[f32]) {
 	for (out, v) in out.iter_mut().zip(x) {
-		*out = bf16::from_f32(*v);
+		// `bf16::from_f32` without its branch: to nearest, ties to even, and what is no number stays none.
+		let bits = v.to_bits();
+		let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+		let kept = if v.is_nan() {
+			bits >> 16 | 0x40
+		} else {
+			nearest
+		};
+		*out = bf16::from_bits(kept as u16);
 	}
 }
 
@@ -1016,4 +1024,30 @@ pub fn gemm(
 			}
 		}
 	});
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn narrowing_should_round_as_the_standard_conversion_does() {
+		let bits =
+			(0..=u32::MAX)
+				.step_by(65_521 / 7)
+				.chain([0x7f80_0001, 0xffff_ffff, 0x7f7f_ffff]);
+		let values: Vec<f32> = bits.map(f32::from_bits).collect();
+		for level in Level::available() {
+			let mut out = vec![bf16::ZERO; values.len()];
+			narrow(level, &mut out, &values);
+			for (got, v) in out.iter().zip(&values) {
+				assert_eq!(
+					got.to_bits(),
+					bf16::from_f32(*v).to_bits(),
+					"{v} at {}",
+					level.name()
+				);
+			}
+		}
+	}
 }

@@ -152,9 +152,10 @@ pub(crate) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
 #[inline(always)]
 pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
 	let clamped = x.clamp(-87.3, 88.0);
-	// Adding and subtracting 1.5 * 2^23 rounds to the nearest integer without a call.
+	// Adding 1.5 * 2^23 leaves the nearest integer in the low bits: no call, and no conversion that looks at its range.
 	const ROUND: f32 = 12_582_912.0;
-	let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
+	let integer = clamped * std::f32::consts::LOG2_E + ROUND;
+	let n = integer - ROUND;
 	let r = fma::<FMA>(n, -0.693_359_4, clamped);
 	let r = fma::<FMA>(n, 2.121_944_4e-4, r);
 	let mut p = 1.987_569_1e-4;
@@ -164,7 +165,8 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
 	p = fma::<FMA>(p, r, 1.666_666_5e-1);
 	p = fma::<FMA>(p, r, 0.5);
 	let p = fma::<FMA>(p, r * r, r) + 1.0;
-	let scale = f32::from_bits((((n as i32) + 127) as u32) << 23);
+	let exponent = integer.to_bits().wrapping_sub(ROUND.to_bits() - 127);
+	let scale = f32::from_bits(exponent << 23);
 	let y = p * scale;
 	if x < -87.3 {
 		0.0
