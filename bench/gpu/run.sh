@@ -53,7 +53,8 @@ stage() {
 	return "$status"
 }
 
-stages=(conformance decode site load many torch)
+ours=(conformance decode site load many)
+stages=("${ours[@]}" torch)
 
 report() { "$python" -B "$here/report.py" --results "$results"; }
 
@@ -84,7 +85,7 @@ report) report ;;
 	pack
 	results=$(mktemp -d)
 	trap 'rm -rf "$results"' EXIT
-	for name in conformance decode site load many; do stage "$name" --twin; done
+	for name in "${ours[@]}"; do stage "$name" --twin; done
 	stage torch --tiny --cpu || echo "bench: no torch here, its rows stay unmeasured" >&2
 	"$python" -B "$here/report.py" --results "$results" --print
 	;;

@@ -954,11 +954,16 @@ impl Leisure<'_> {
 		}
 	}
 
+	/// Counts the work since the last pause.
+	fn worked(&self, state: &mut State) {
+		let worked = self.since.get().elapsed();
+		state.pace.worked(worked, self.shared.processors);
+	}
+
 	fn pause(&self) {
 		let begin = Instant::now();
 		let mut state = self.shared.lock();
-		let worked = begin.saturating_duration_since(self.since.get());
-		state.pace.worked(worked, self.shared.processors);
+		self.worked(&mut state);
 		while state.pace.rests() && !state.stop && !state.is_urgent(self.pending) {
 			let left = state.pace.left();
 			state = self.shared.wait_for(state, left);
@@ -1001,7 +1006,8 @@ fn load(shared: &Shared, pending: &Pending) -> Result<Loaded, AdapterError> {
 		let breathe = || leisure.breathe();
 		files.verify_between(key, &breathe)?;
 		let converted = convert(shared, pending, &files, &mut reserved, &breathe)?;
-		leisure.pause();
+		// The next load waits for the work that was done last, this one need not.
+		leisure.worked(&mut shared.lock());
 		converted
 	};
 	Ok(match converted {
