@@ -10,12 +10,11 @@
 //! [`Arithmetic::Rounded`] rounds the inputs as well: to int8 in blocks of 32 for weights in blocks (what llama.cpp
 //! does), to bf16 for bf16 weights; sums stay in f32. Rounding changes an output by about 0.7 % of its typical size.
 //!
-//! **Measured** on one thread of a shared AMD EPYC (Zen 4, 2.6 GHz) while 20 others ran, 3072 × 768 from memory, plain
-//! read 25 GB/s (`cargo run --release --example gemm -p openledger-kernels`): one row 16–22 GB/s of weights in all
-//! formats (Q5_0 to Q6_K exact 11–13); 64 rows 50 G multiply-adds/s exact (the processor's f32 peak at this clock), 96
-//! in rounded bf16, 112–150 in rounded int8. Eight rows of Q4_1: 48 exact, 115 rounded, so a batch of eight is bound by
-//! the multiply-adds in exact arithmetic. Asking for weights a page ahead was tried and gained nothing that could be
-//! told from noise.
+//! **Measured** on one thread of a shared AMD EPYC (Zen 4), 3072 × 768 from memory, plain read 37 GB/s
+//! (`cargo run --release --example gemm -p openledger-kernels`): one row 15–29 GB/s of weights (Q5_0 to Q6_K exact
+//! 11–12); 32 rows 48–55 G multiply-adds/s exact (the processor's f32 peak at this clock), 94 in rounded bf16, 121–142
+//! in rounded int8. Eight rows of Q4_1: 49 exact, 131 rounded, so a batch of eight is bound by the multiply-adds. From
+//! five rows on the next panel is asked for meanwhile.
 //!
 //! **Determinism.** An output is a chain of operations in the order of `k` that no block shape changes: a row's result
 //! does not depend on the other rows, or on the number of threads.
