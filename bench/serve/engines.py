@@ -167,11 +167,11 @@ def programs():
 class Ours(Library):
     """Our engine as a library, in examples/play.rs."""
 
-    def __init__(self, model, store, rows=32, adapter_mib=2048, context=1024, precision="exact"):
+    def __init__(self, model, store, rows=32, adapter_mib=2048, context=1024, precision="exact", prompts_first=False):
         settings = {"model": str(model.weights), "store": str(store), "threads": THREADS, "max_batch": rows,
-                    "max_context": context, "adapter_mib": adapter_mib, "precision": precision}
+                    "max_context": context, "adapter_mib": adapter_mib, "precision": precision, "prompts_first": prompts_first}
         super().__init__(f"ours-{model.name}-{precision}", [programs() / "play", json.dumps(settings)])
-        self.told = f"openledger-engine in its own process, {model.dtype} weights, precision {precision}, {THREADS} threads"
+        self.told = f"openledger-engine in its own process, {model.dtype} weights, precision {precision}, {THREADS} threads" + (", prompts first" if prompts_first else "")
 
     def bandwidth(self):
         """Bytes per second that this machine reads from memory."""

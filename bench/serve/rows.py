@@ -224,7 +224,7 @@ def against_library(settings, model, peer, rows, target, python=None):
     adapters = Adapters(model, rows)
     paths = {name: str(adapters.path(name)) for name in adapters.names}
     return beside(settings, model, f"{rows} rows on {rows} adapters ({adapters.kind})", target,
-                  lambda precision: Ours(model, adapters.store, rows, precision=precision), lambda: Peer(peer, model, paths, rows, python),
+                  lambda precision: Ours(model, adapters.store, rows, precision=precision, prompts_first=True), lambda: Peer(peer, model, paths, rows, python),
                   adapters.names, rows * adapters.bytes)
 
 

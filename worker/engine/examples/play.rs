@@ -4,8 +4,8 @@
 //! `echo '{"bandwidth": true}' | cargo run -q --example play -p openledger-engine -- '{"model": PATH, "store": DIR}'`
 //!
 //! The argument is an object of settings: `model` (GGUF file or folder), `store` (folder of adapters), and if
-//! wanted `threads`, `max_batch`, `max_context`, `kv_mib`, `adapter_mib`, `precision`. Each line of the input is one
-//! command:
+//! wanted `threads`, `max_batch`, `max_context`, `kv_mib`, `adapter_mib`, `precision`, `prompts_first`. Each line of
+//! the input is one command:
 //!
 //! - `{"run": [{"ids": [1, 2], "adapter": FOLDER or null, "tokens": N}]}`: all requests at once. Answers `seconds`
 //!   until the last has ended, `tokens` generated and `first`, the seconds to each request's first token.
@@ -174,6 +174,9 @@ fn main() -> Outcome<()> {
 	config.max_queue = config.max_queue.max(1024);
 	if let Some(precision) = settings.get("precision").and_then(Value::as_str) {
 		config.precision = precision.parse()?;
+	}
+	if let Some(first) = settings.get("prompts_first").and_then(Value::as_bool) {
+		config.prompts_first = first;
 	}
 	let begin = Instant::now();
 	let model = load_model(text(&settings, "model")?.as_ref())?;

@@ -65,6 +65,9 @@ pub struct EngineConfig {
 	pub step_adapter_bytes: usize,
 	/// Whether KV pages are kept for later requests that begin with the same tokens.
 	pub prefix_cache: bool,
+	/// Whether prompts are read before running answers go on: more tokens per second in all, and longer pauses within
+	/// answers.
+	pub prompts_first: bool,
 	/// Threads that compute; 0 for as many as the machine has.
 	pub threads: usize,
 	/// How exactly the base model is computed.
@@ -93,6 +96,7 @@ impl EngineConfig {
 			max_queue_per_tenant: 256,
 			step_adapter_bytes: 0,
 			prefix_cache: true,
+			prompts_first: false,
 			threads: 0,
 			precision: Precision::default(),
 			device: DeviceChoice::Cpu,
@@ -373,6 +377,7 @@ impl Engine {
 				memory: Arc::clone(&memory),
 				step_adapter_bytes: config.step_adapter_bytes,
 				prefix_cache: config.prefix_cache,
+				prompts_first: config.prompts_first,
 				eos: shape.eos.clone(),
 				vocab_size: shape.vocab_size,
 			},

@@ -164,11 +164,21 @@ const TILE: usize = 8;
 /// apart under steady traffic, when no step is without prompts and the rows hardly change.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
+	/// Whether prompts are read as fast as they can be, whoever waits for it.
+	prompts_first: bool,
 	/// Seconds of a step, and of [`USUAL`] rows.
 	learned: Option<(f64, f64)>,
 }
 
 impl Pace {
+	/// One that knows nothing yet.
+	pub fn new(prompts_first: bool) -> Self {
+		Self {
+			prompts_first,
+			learned: None,
+		}
+	}
+
 	/// Learns from a step of so many rows, prompt tokens among them.
 	pub fn observe(&mut self, rows: usize, took: Duration) {
 		let x = rows as f64 / USUAL;
@@ -180,7 +190,7 @@ impl Pace {
 
 	/// Most prompt tokens of the next step, when `rows` sequences decode and `prompts` are to be read.
 	pub fn prompt_tokens(&self, rows: usize, prompts: usize) -> usize {
-		if rows == 0 {
+		if rows == 0 || self.prompts_first {
 			return MOST;
 		}
 		let Some((step, usual)) = self.learned else {
@@ -395,6 +405,14 @@ mod tests {
 		);
 		assert_eq!(Pace::default().prompt_tokens(0, 1), MOST);
 		assert_eq!(Pace::default().prompt_tokens(4, 1), UNMEASURED);
+	}
+
+	#[test]
+	fn prompts_that_go_first_should_wait_for_no_answer() {
+		let mut pace = Pace::new(true);
+		assert_eq!(pace.prompt_tokens(4, 1), MOST);
+		pace.observe(4 + MOST, Duration::from_secs(1));
+		assert_eq!(pace.prompt_tokens(16, 1), MOST);
 	}
 
 	#[test]

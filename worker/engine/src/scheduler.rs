@@ -181,6 +181,7 @@ pub(crate) struct Limits {
 	/// Bytes of distinct adapters in one step.
 	pub step_adapter_bytes: usize,
 	pub prefix_cache: bool,
+	pub prompts_first: bool,
 	pub eos: Vec<u32>,
 	pub vocab_size: usize,
 }
@@ -236,6 +237,7 @@ impl Scheduler {
 		mut limits: Limits,
 	) -> Self {
 		limits.prefix_cache &= backend.shares_pages();
+		let pace = Pace::new(limits.prompts_first);
 		Self {
 			epoch: backend.epoch(),
 			shared,
@@ -248,7 +250,7 @@ impl Scheduler {
 			running: Vec::new(),
 			fair: Fair::default(),
 			planner: Planner::default(),
-			pace: Pace::default(),
+			pace,
 			index: PrefixIndex::default(),
 			private: 0,
 			steps: 0,

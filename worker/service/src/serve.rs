@@ -235,6 +235,7 @@ async fn load(settings: &Serve) -> Result<Engine> {
 		max_queue_per_tenant: settings.max_queue_per_tenant,
 		step_adapter_bytes: settings.step_adapter_budget.saturating_mul(MIB),
 		prefix_cache: !settings.no_prefix_cache,
+		prompts_first: settings.prompts_first,
 		threads: settings.threads,
 		precision: settings.precision,
 		device: settings.device,

@@ -342,6 +342,9 @@ pub struct Serve {
 	/// Compute every prompt whole, also where an earlier one of the same payer or API key began alike
 	#[arg(long, env = "OPENLEDGER_NO_PREFIX_CACHE", help_heading = "Engine")]
 	pub no_prefix_cache: bool,
+	/// Read prompts before running answers go on: more tokens per second in all, longer pauses within answers
+	#[arg(long, env = "OPENLEDGER_PROMPTS_FIRST", help_heading = "Engine")]
+	pub prompts_first: bool,
 	/// Memory for attribution indexes, in MiB; a file over a sixth of it is refused
 	#[arg(
 		long,
