@@ -847,7 +847,7 @@ macro_rules! compiled {
 						}
 						// SAFETY: the groups tile the rows and columns the caller vouches for.
 						unsafe {
-							while row + $rows <= end {
+							while end - row >= $rows {
 								group::<K, $rows>(job, panel, row, col, count, ahead);
 								row += $rows;
 								ahead = ahead.next(job.blocks);
